@@ -1,0 +1,5 @@
+/** Applications: stores, tables and the command line. */
+@NullMarked
+package io.espalier.session;
+
+import org.jspecify.annotations.NullMarked;
