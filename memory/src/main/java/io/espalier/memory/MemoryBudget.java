@@ -1,0 +1,126 @@
+package io.espalier.memory;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One signed counter of bytes that everything resident is charged to. It may be shared by all
+ * stores of a process. Whoever holds bytes holds a {@link Ticket}; closing the ticket, on any
+ * thread, credits the budget that it was charged to. Shrinking the budget below what is in use
+ * leaves it in debt: {@link #availableBytes()} is negative until enough tickets are closed, and
+ * nothing is forgotten.
+ *
+ * <p>Thread-safe.
+ */
+public final class MemoryBudget {
+
+    private final AtomicLong totalBytes;
+    private final AtomicLong usedBytes = new AtomicLong();
+
+    /**
+     * @param totalBytes how many bytes may be resident; not negative
+     */
+    public MemoryBudget(long totalBytes) {
+        this.totalBytes = new AtomicLong(checked(totalBytes));
+    }
+
+    /** A budget that nothing exceeds. */
+    public static MemoryBudget unlimited() {
+        return new MemoryBudget(Long.MAX_VALUE / 2);
+    }
+
+    private static long checked(long totalBytes) {
+        if (totalBytes < 0 || totalBytes > Long.MAX_VALUE / 2) {
+            throw new IllegalArgumentException(
+                    "memory budget is " + totalBytes + " bytes; give 0 or more, below 4 EiB");
+        }
+        return totalBytes;
+    }
+
+    /** The configured size in bytes. */
+    public long totalBytes() {
+        return totalBytes.get();
+    }
+
+    /** What all open tickets hold, in bytes. */
+    public long usedBytes() {
+        return usedBytes.get();
+    }
+
+    /** What is left, in bytes; negative while in debt. */
+    public long availableBytes() {
+        return totalBytes.get() - usedBytes.get();
+    }
+
+    /** Changes the size while in use; what is charged stays charged. */
+    public void resize(long totalBytes) {
+        this.totalBytes.set(checked(totalBytes));
+    }
+
+    /** Charges {@code bytes}, going into debt if it must. */
+    public Ticket charge(long bytes) {
+        checkAmount(bytes);
+        usedBytes.addAndGet(bytes);
+        return new Ticket(this, bytes);
+    }
+
+    /** Charges {@code bytes} if that much is available, else changes nothing and returns null. */
+    public @Nullable Ticket tryCharge(long bytes) {
+        checkAmount(bytes);
+        while (true) {
+            long used = usedBytes.get();
+            if (totalBytes.get() - used < bytes) {
+                return null;
+            }
+            if (usedBytes.compareAndSet(used, used + bytes)) {
+                return new Ticket(this, bytes);
+            }
+        }
+    }
+
+    private static void checkAmount(long bytes) {
+        if (bytes < 0) {
+            throw new IllegalArgumentException("a ticket of " + bytes + " bytes; give 0 or more");
+        }
+    }
+
+    /** A hold on part of a budget. Closing it twice is harmless; the budget is credited once. */
+    public static final class Ticket implements AutoCloseable {
+
+        private static final VarHandle OPEN;
+
+        static {
+            try {
+                OPEN = MethodHandles.lookup().findVarHandle(Ticket.class, "open", boolean.class);
+            } catch (ReflectiveOperationException e) {
+                throw new ExceptionInInitializerError(e);
+            }
+        }
+
+        private final MemoryBudget budget;
+        private final long bytes;
+
+        @SuppressWarnings("unused") // through OPEN
+        private volatile boolean open = true;
+
+        private Ticket(MemoryBudget budget, long bytes) {
+            this.budget = budget;
+            this.bytes = bytes;
+        }
+
+        /** What this ticket holds, in bytes. */
+        public long bytes() {
+            return bytes;
+        }
+
+        @Override
+        public void close() {
+            if (OPEN.compareAndSet(this, true, false)) {
+                long used = budget.usedBytes.addAndGet(-bytes);
+                assert used >= 0 : "budget credited more than it was charged: " + used;
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+package io.espalier.memory;
+
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A growable run of native bytes, appended at its end: the open form of a column. It takes its
+ * first bytes when something is appended and doubles when full; {@link #clear()} keeps the room for
+ * the next round. {@link #offset()} moves when it grows, so read it after the last append.
+ *
+ * <p>The owner closes it. Not thread-safe.
+ */
+public final class NativeBuffer implements AutoCloseable {
+
+    private static final long CAPACITY_MIN = 256;
+
+    private final NativeMemory memory;
+    private final MemorySegment segment;
+    private @Nullable Lease lease;
+    private long offset;
+    private long sizeBytes;
+    private long capacityBytes;
+
+    public NativeBuffer(NativeMemory memory) {
+        this.memory = memory;
+        this.segment = memory.segment();
+    }
+
+    /** Where the content starts in {@link #segment()}; valid until the next append. */
+    public long offset() {
+        return offset;
+    }
+
+    /** How many bytes the content has. */
+    public long sizeBytes() {
+        return sizeBytes;
+    }
+
+    /** How many bytes are held, used or not. */
+    public long capacityBytes() {
+        return capacityBytes;
+    }
+
+    /** The segment that {@link #offset()} indexes. */
+    public MemorySegment segment() {
+        return segment;
+    }
+
+    /**
+     * Makes room for {@code bytes} more and returns where they go. The caller writes there and then
+     * says so by {@link #advance}.
+     */
+    public long reserve(long bytes) {
+        if (capacityBytes - sizeBytes < bytes) {
+            grow(Math.addExact(sizeBytes, bytes));
+        }
+        return offset + sizeBytes;
+    }
+
+    /** Takes {@code bytes} that were written after {@link #reserve} into the content. */
+    public void advance(long bytes) {
+        assert bytes >= 0 && capacityBytes - sizeBytes >= bytes : "advance past the reserved room";
+        sizeBytes += bytes;
+    }
+
+    /** Appends eight bytes, little-endian. */
+    public void appendLong(long value) {
+        segment.set(Layouts.LONG, reserve(Long.BYTES), value);
+        sizeBytes += Long.BYTES;
+    }
+
+    /** Appends four bytes, little-endian. */
+    public void appendInt(int value) {
+        segment.set(Layouts.INT, reserve(Integer.BYTES), value);
+        sizeBytes += Integer.BYTES;
+    }
+
+    /** Appends one byte. */
+    public void appendByte(byte value) {
+        segment.set(Layouts.BYTE, reserve(1), value);
+        sizeBytes++;
+    }
+
+    /** Appends a copy of native bytes. */
+    public void append(MemorySegment source, long sourceOffset, long bytes) {
+        long at = reserve(bytes);
+        MemorySegment.copy(source, sourceOffset, segment, at, bytes);
+        sizeBytes += bytes;
+    }
+
+    /** Appends a copy of bytes of the heap. */
+    public void append(byte[] source, int from, int count) {
+        long at = reserve(count);
+        MemorySegment.copy(source, from, segment, Layouts.BYTE, at, count);
+        sizeBytes += count;
+    }
+
+    /** Cuts the content to its first {@code sizeBytes} bytes. */
+    public void truncate(long sizeBytes) {
+        if (sizeBytes < 0 || sizeBytes > this.sizeBytes) {
+            throw new IllegalArgumentException(
+                    "cannot cut " + this.sizeBytes + " bytes to " + sizeBytes);
+        }
+        this.sizeBytes = sizeBytes;
+    }
+
+    /** Empties the buffer; it keeps its room. */
+    public void clear() {
+        sizeBytes = 0;
+    }
+
+    /** Empties the buffer; it gives its room back if that is more than {@code bytesMax}. */
+    public void clear(long bytesMax) {
+        sizeBytes = 0;
+        if (capacityBytes > bytesMax) {
+            close();
+        }
+    }
+
+    private void grow(long needed) {
+        long capacity = Math.max(CAPACITY_MIN, Math.max(needed, capacityBytes * 2));
+        Lease larger = memory.allocate(capacity);
+        MemorySegment.copy(segment, offset, segment, larger.offset(), sizeBytes);
+        if (lease != null) {
+            lease.close();
+        }
+        lease = larger;
+        offset = larger.offset();
+        capacityBytes = capacity;
+    }
+
+    /** Gives the bytes back. The buffer is empty then and may be used again. */
+    @Override
+    public void close() {
+        if (lease != null) {
+            lease.close();
+            lease = null;
+        }
+        offset = 0;
+        sizeBytes = 0;
+        capacityBytes = 0;
+    }
+}

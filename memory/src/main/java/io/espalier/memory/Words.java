@@ -1,0 +1,118 @@
+package io.espalier.memory;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Kernels over columns of little-endian words: static, primitive, without allocation. Offsets are
+ * in bytes, indexes and counts in words. Sorted columns are in signed order; {@link #FLIP} turns an
+ * unsigned column's values into that order and back.
+ */
+public final class Words {
+
+    /** XOR with this maps unsigned order to signed order. */
+    public static final long FLIP = Long.MIN_VALUE;
+
+    private Words() {}
+
+    public static long getLong(MemorySegment segment, long offset, long index) {
+        return segment.get(Layouts.LONG, offset + (index << 3));
+    }
+
+    public static void setLong(MemorySegment segment, long offset, long index, long value) {
+        segment.set(Layouts.LONG, offset + (index << 3), value);
+    }
+
+    public static int getInt(MemorySegment segment, long offset, long index) {
+        return segment.get(Layouts.INT, offset + (index << 2));
+    }
+
+    /** An unsigned 32-bit word. */
+    public static long getUnsignedInt(MemorySegment segment, long offset, long index) {
+        return segment.get(Layouts.INT, offset + (index << 2)) & 0xFFFFFFFFL;
+    }
+
+    public static void setInt(MemorySegment segment, long offset, long index, int value) {
+        segment.set(Layouts.INT, offset + (index << 2), value);
+    }
+
+    /**
+     * The first index in {@code [from, to)} whose value is not less than {@code key}, or {@code
+     * to}; gallops from {@code from}, so that near answers are cheap.
+     */
+    public static long gallop(
+            MemorySegment segment, long offset, long from, long to, long key) {
+        if (from >= to || getLong(segment, offset, from) >= key) {
+            return from;
+        }
+        long low = from; // less than key
+        long step = 1;
+        while (low + step < to && getLong(segment, offset, low + step) < key) {
+            low += step;
+            step <<= 1;
+        }
+        long high = Math.min(low + step, to);
+        while (low + 1 < high) {
+            long middle = (low + high) >>> 1;
+            if (getLong(segment, offset, middle) < key) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        return high;
+    }
+
+    /**
+     * The first index in {@code [from, to)} of an ascending column of unsigned 32-bit words whose
+     * value is above {@code bound}, or {@code to}: which group an element of a layer belongs to.
+     */
+    public static long firstAbove(
+            MemorySegment segment, long offset, long from, long to, long bound) {
+        long low = from;
+        long high = to;
+        while (low < high) {
+            long middle = (low + high) >>> 1;
+            if (getUnsignedInt(segment, offset, middle) > bound) {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        return low;
+    }
+
+    /** Copies {@code count} 32-bit words, adding {@code delta} to each: rebased end offsets. */
+    public static void copyAdding(
+            MemorySegment source,
+            long sourceOffset,
+            MemorySegment target,
+            long targetOffset,
+            long count,
+            int delta) {
+        if (delta == 0) {
+            MemorySegment.copy(source, sourceOffset, target, targetOffset, count << 2);
+            return;
+        }
+        for (long i = 0; i < count; i++) {
+            int word = source.get(Layouts.INT, sourceOffset + (i << 2));
+            target.set(Layouts.INT, targetOffset + (i << 2), word + delta);
+        }
+    }
+
+    /** Writes the same 64-bit word {@code count} times. */
+    public static void fill(MemorySegment target, long targetOffset, long count, long value) {
+        for (long i = 0; i < count; i++) {
+            target.set(Layouts.LONG, targetOffset + (i << 3), value);
+        }
+    }
+
+    /** Whether all {@code count} 64-bit words equal the first. */
+    public static boolean allEqual(MemorySegment segment, long offset, long count) {
+        // a column equals itself shifted by one word exactly if all its words are equal
+        long bytes = (count - 1) << 3;
+        return count <= 1
+                || MemorySegment.mismatch(
+                                segment, offset, offset + bytes, segment, offset + 8, offset + 8 + bytes)
+                        < 0;
+    }
+}
