@@ -1,4 +1,6 @@
-/** Who owns native bytes: one reservation, leases, the budget, growable columns and byte kernels. */
+/**
+ * Who owns native bytes: one reservation, leases, the budget, growable columns and byte kernels.
+ */
 @NullMarked
 package io.espalier.memory;
 
