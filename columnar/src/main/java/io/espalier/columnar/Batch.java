@@ -1,0 +1,142 @@
+package io.espalier.columnar;
+
+import io.espalier.memory.Lease;
+import io.espalier.pager.Pager;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A chain of chunks in memory, or paged by the pager: the run that merges and extractions make and
+ * read. It holds each of its chunks once. A consuming reader takes chunks out as it passes them, so
+ * that a merge never holds its inputs and its output whole.
+ *
+ * <p>The owner closes it. Not thread-safe.
+ */
+public final class Batch implements Run, AutoCloseable {
+
+    private final TrieType type;
+    private final List<@Nullable Chunk> chunks = new ArrayList<>();
+    private long updateCount;
+    private long sizeBytes;
+
+    public Batch(TrieType type) {
+        this.type = type;
+    }
+
+    /** A sink that appends chunks of a depth to this batch, sharing what it is offered. */
+    public ImageSink sink(Pager pager, int depth) {
+        return new ImageSink() {
+            @Override
+            public void accept(Lease image, TrieView view) {
+                add(Chunk.of(pager, image, view, depth));
+            }
+
+            @Override
+            public boolean offer(Chunk chunk) {
+                add(chunk.share());
+                return true;
+            }
+        };
+    }
+
+    /** Appends a chunk that lies above all others; the batch owns this hold on it. */
+    public void add(Chunk chunk) {
+        chunks.add(chunk);
+        updateCount += chunk.updateCount();
+        sizeBytes += chunk.sizeBytes();
+    }
+
+    /** Chunk {@code index}; still owned by the batch. */
+    public Chunk chunk(long index) {
+        Chunk chunk = chunks.get((int) index);
+        if (chunk == null) {
+            throw new IllegalStateException("chunk " + index + " was consumed");
+        }
+        return chunk;
+    }
+
+    @Override
+    public TrieType type() {
+        return type;
+    }
+
+    @Override
+    public long chunkCount() {
+        return chunks.size();
+    }
+
+    @Override
+    public long updateCount() {
+        return updateCount;
+    }
+
+    /** The size of all chunks in bytes, resident or paged. */
+    public long sizeBytes() {
+        return sizeBytes;
+    }
+
+    @Override
+    public long seek(Column probes, long probe, long from) {
+        long size = chunks.size();
+        if (from >= size || !below(from, probes, probe)) {
+            return from;
+        }
+        long low = from; // below the probe
+        long step = 1;
+        while (low + step < size && below(low + step, probes, probe)) {
+            low += step;
+            step <<= 1;
+        }
+        long high = Math.min(low + step, size);
+        while (low + 1 < high) {
+            long middle = (low + high) >>> 1;
+            if (below(middle, probes, probe)) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        return high;
+    }
+
+    private boolean below(long index, Column probes, long probe) {
+        return Column.compare(chunk(index).fence().keys(), 1, probes, probe) < 0;
+    }
+
+    @Override
+    public ChunkPin open(long index, TrieView view) {
+        return chunk(index).open(view);
+    }
+
+    @Override
+    public Fence fence(long index) {
+        return chunk(index).fence();
+    }
+
+    @Override
+    public @Nullable Chunk shareable(long index) {
+        return chunk(index);
+    }
+
+    @Override
+    public void passed(long index) {
+        Chunk chunk = chunk(index);
+        chunks.set((int) index, null);
+        updateCount -= chunk.updateCount();
+        sizeBytes -= chunk.sizeBytes();
+        chunk.close();
+    }
+
+    @Override
+    public void close() {
+        for (Chunk chunk : chunks) {
+            if (chunk != null) {
+                chunk.close();
+            }
+        }
+        chunks.clear();
+        updateCount = 0;
+        sizeBytes = 0;
+    }
+}

@@ -1,0 +1,159 @@
+package io.espalier.columnar;
+
+import io.espalier.memory.Lease;
+import io.espalier.memory.NativeMemory;
+import io.espalier.pager.Image;
+import io.espalier.pager.Pager;
+import io.espalier.pager.Pin;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * A sealed, immutable run of updates whose body is resident or paged, with what stays resident in
+ * any case: counts, time bounds and fences. Chunks are shared by counting: whoever holds one closes
+ * it once, and the last one frees the bytes.
+ *
+ * <p>Thread-safe.
+ */
+public final class Chunk implements AutoCloseable {
+
+    private final NativeMemory memory;
+    private final Image image;
+    private final Fence fence;
+    private final TrieType type;
+    private final long keyCount;
+    private final long updateCount;
+    private final long timeMin;
+    private final long timeMax;
+    private final AtomicInteger holders = new AtomicInteger(1);
+
+    private Chunk(Pager pager, Lease lease, Fence fence, TrieView view, int depth) {
+        this.memory = pager.memory();
+        this.fence = fence;
+        this.type = view.type();
+        this.keyCount = view.keyCount();
+        this.updateCount = view.updateCount();
+        this.timeMin = view.timeMin();
+        this.timeMax = view.timeMax();
+        // last: from here on the pager may move the body
+        this.image = pager.adopt(lease, depth);
+    }
+
+    /**
+     * Makes a chunk of a sealed image and hands its body to the pager.
+     *
+     * @param lease the image; owned by the chunk from here on, also if this throws
+     * @param view a view of it
+     * @param depth how many merges the content has survived: the deeper, the colder
+     */
+    public static Chunk of(Pager pager, Lease lease, TrieView view, int depth) {
+        Fence fence;
+        try {
+            fence = Fence.of(pager.memory(), view);
+        } catch (RuntimeException | Error e) {
+            lease.close();
+            throw e;
+        }
+        boolean done = false;
+        try {
+            Chunk chunk = new Chunk(pager, lease, fence, view, depth);
+            done = true;
+            return chunk;
+        } finally {
+            if (!done) {
+                fence.close();
+            }
+        }
+    }
+
+    /** Takes another hold on the chunk; each hold is closed once. */
+    public Chunk share() {
+        int before = holders.getAndUpdate(n -> n == 0 ? 0 : n + 1);
+        if (before == 0) {
+            throw closed();
+        }
+        return this;
+    }
+
+    private static IllegalStateException closed() {
+        return new IllegalStateException("chunk is closed");
+    }
+
+    /** The type of the trie. */
+    public TrieType type() {
+        return type;
+    }
+
+    public long keyCount() {
+        return keyCount;
+    }
+
+    public long updateCount() {
+        return updateCount;
+    }
+
+    /** The size of the image in bytes. */
+    public long sizeBytes() {
+        return image.sizeBytes();
+    }
+
+    /** The least time, unsigned. */
+    public long timeMin() {
+        return timeMin;
+    }
+
+    /** The greatest time, unsigned. */
+    public long timeMax() {
+        return timeMax;
+    }
+
+    /** The first and last (key, val, time). */
+    public Fence fence() {
+        return fence;
+    }
+
+    /** Whether the body is in memory now. */
+    public boolean isResident() {
+        return image.isResident();
+    }
+
+    /** The pager's handle on the body, for tests and explicit policy. */
+    public Image image() {
+        return image;
+    }
+
+    /** Pins the body and binds {@code view} to it. The caller closes the pin. */
+    public ChunkPin open(TrieView view) {
+        if (holders.get() == 0) {
+            throw closed();
+        }
+        Pin pin = image.pin();
+        boolean done = false;
+        try {
+            view.bind(memory, pin.offset());
+            done = true;
+        } finally {
+            if (!done) {
+                pin.close();
+            }
+        }
+        return pin::close;
+    }
+
+    @Override
+    public void close() {
+        int left = holders.decrementAndGet();
+        if (left < 0) {
+            holders.set(0);
+            throw closed();
+        }
+        if (left == 0) {
+            fence.close();
+            image.close();
+        }
+    }
+
+    @Override
+    public String toString() {
+        return "chunk of " + updateCount + " updates, " + sizeBytes() + " bytes";
+    }
+}

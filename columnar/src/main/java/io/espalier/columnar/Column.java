@@ -1,0 +1,210 @@
+package io.espalier.columnar;
+
+import io.espalier.memory.Bytes;
+import io.espalier.memory.Layouts;
+import io.espalier.memory.Words;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A flyweight over the values of one column, wherever its bytes are. It owns nothing: it is as
+ * valid as whatever it was bound to (a pinned view, a builder that has not been appended to since).
+ *
+ * <p>Value {@code i} is the run of {@link #sizeOf} bytes at {@link #offsetOf}: for constant and
+ * fixed encodings these are arithmetic, for variable ones two reads. Not thread-safe while it is
+ * being bound.
+ */
+public final class Column {
+
+    private ColumnType.Kind kind = ColumnType.Kind.UNIT;
+    private int encoding;
+    private long width;
+    private long stride;
+    private MemorySegment segment = MemorySegment.NULL;
+    private long data;
+    private long offsets;
+    private long count;
+
+    Column() {}
+
+    void bind(
+            ColumnType.Kind kind,
+            int encoding,
+            long width,
+            MemorySegment segment,
+            long offsets,
+            long data,
+            long count) {
+        this.kind = kind;
+        this.encoding = encoding;
+        this.width = width;
+        this.stride = encoding == TrieLayout.FIXED ? width : 0;
+        this.segment = segment;
+        this.offsets = offsets;
+        this.data = data;
+        this.count = count;
+    }
+
+    void bind(Column other) {
+        bind(other.kind, other.encoding, other.width, other.segment, other.offsets, other.data, other.count);
+    }
+
+    /** How many values there are. */
+    public long count() {
+        return count;
+    }
+
+    /** The kind of the values. */
+    public ColumnType.Kind kind() {
+        return kind;
+    }
+
+    /** The segment that {@link #offsetOf} indexes. */
+    public MemorySegment segment() {
+        return segment;
+    }
+
+    int encoding() {
+        return encoding;
+    }
+
+    boolean isVariable() {
+        return encoding == TrieLayout.VARIABLE;
+    }
+
+    boolean isConstant() {
+        return encoding == TrieLayout.CONSTANT || encoding == TrieLayout.ABSENT;
+    }
+
+    /** The size of every value, unless the encoding is variable. */
+    long width() {
+        return width;
+    }
+
+    long data() {
+        return data;
+    }
+
+    long offsets() {
+        return offsets;
+    }
+
+    /** Where value {@code index} starts. */
+    public long offsetOf(long index) {
+        if (encoding == TrieLayout.VARIABLE) {
+            return data + Words.getUnsignedInt(segment, offsets, index);
+        }
+        return data + index * stride;
+    }
+
+    /** How many bytes value {@code index} has. */
+    public long sizeOf(long index) {
+        if (encoding == TrieLayout.VARIABLE) {
+            return Words.getUnsignedInt(segment, offsets, index + 1)
+                    - Words.getUnsignedInt(segment, offsets, index);
+        }
+        return width;
+    }
+
+    /** The first eight bytes of value {@code index} as a little-endian number: a long itself. */
+    public long longAt(long index) {
+        return segment.get(Layouts.LONG, data + index * stride);
+    }
+
+    /** The bytes that values {@code [from, to)} hold, without offsets. */
+    long bytesOf(long from, long to) {
+        return switch (encoding) {
+            case TrieLayout.VARIABLE ->
+                    Words.getUnsignedInt(segment, offsets, to)
+                            - Words.getUnsignedInt(segment, offsets, from);
+            case TrieLayout.FIXED -> (to - from) * width;
+            default -> 0;
+        };
+    }
+
+    /** Compares value {@code i} of {@code a} with value {@code j} of {@code b}, of one kind. */
+    public static int compare(Column a, long i, Column b, long j) {
+        return switch (a.kind) {
+            case LONG -> Long.compare(a.longAt(i), b.longAt(j));
+            case BYTES ->
+                    Bytes.compare(
+                            a.segment,
+                            a.offsetOf(i),
+                            a.sizeOf(i),
+                            b.segment,
+                            b.offsetOf(j),
+                            b.sizeOf(j));
+            case TUPLE -> compareTuples(a, i, b, j);
+            case UNIT -> 0;
+        };
+    }
+
+    private static int compareTuples(Column a, long i, Column b, long j) {
+        long x = a.offsetOf(i);
+        long y = b.offsetOf(j);
+        for (long at = 0; at < a.width; at += Long.BYTES) {
+            int order =
+                    Long.compare(
+                            a.segment.get(Layouts.LONG, x + at), b.segment.get(Layouts.LONG, y + at));
+            if (order != 0) {
+                return order;
+            }
+        }
+        return 0;
+    }
+
+    /**
+     * The first index in {@code [from, to)} whose value is not less than value {@code j} of {@code
+     * probes}, or {@code to}; gallops from {@code from}, so that near answers are cheap.
+     */
+    public long gallop(long from, long to, Column probes, long j) {
+        if (kind == ColumnType.Kind.LONG && encoding == TrieLayout.FIXED) {
+            return Words.gallop(segment, data, from, to, probes.longAt(j));
+        }
+        if (from >= to || compare(this, from, probes, j) >= 0) {
+            return from;
+        }
+        long low = from; // less than the probe
+        long step = 1;
+        while (low + step < to && compare(this, low + step, probes, j) < 0) {
+            low += step;
+            step <<= 1;
+        }
+        long high = Math.min(low + step, to);
+        while (low + 1 < high) {
+            long middle = (low + high) >>> 1;
+            if (compare(this, middle, probes, j) < 0) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        return high;
+    }
+
+    /**
+     * How many values, at most {@code countMax}, are equal pairwise from {@code a[i]} and {@code
+     * b[j]} on. Columns of one width are compared in bulk.
+     */
+    static long equalRun(Column a, long i, Column b, long j, long countMax) {
+        if (a.encoding == TrieLayout.FIXED && b.encoding == TrieLayout.FIXED) {
+            if (a.width != b.width) {
+                return 0;
+            }
+            // most runs are short or cover everything: look at one value before the bulk compare
+            if (countMax == 0 || !Bytes.equal(a.segment, a.offsetOf(i), b.segment, b.offsetOf(j), a.width)) {
+                return 0;
+            }
+            if (a.width == 0) {
+                return 1;
+            }
+            long size = countMax * a.width;
+            long at = Bytes.commonPrefix(a.segment, a.offsetOf(i), b.segment, b.offsetOf(j), size);
+            return at / a.width;
+        }
+        long run = 0;
+        while (run < countMax && compare(a, i + run, b, j + run) == 0) {
+            run++;
+        }
+        return run;
+    }
+}

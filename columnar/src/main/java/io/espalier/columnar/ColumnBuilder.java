@@ -1,0 +1,420 @@
+package io.espalier.columnar;
+
+import io.espalier.memory.Bytes;
+import io.espalier.memory.Layouts;
+import io.espalier.memory.NativeBuffer;
+import io.espalier.memory.NativeMemory;
+import io.espalier.memory.Words;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A column that grows. It stays in the cheapest form that its values allow: one value while all are
+ * equal, then values of one width, then offsets and bytes; each step is taken once, when the first
+ * value asks for it, so that what a chunk does not need is never written.
+ *
+ * <p>The owner closes it. Not thread-safe.
+ */
+public final class ColumnBuilder implements AutoCloseable {
+
+    private final ColumnType type;
+    private final boolean distinct;
+    private final MemorySegment segment;
+    private final NativeBuffer data;
+    private final NativeBuffer offsets;
+    private final NativeBuffer scratch;
+
+    private int encoding = TrieLayout.ABSENT;
+    private long width;
+    private long count;
+
+    /** A builder of values in ascending order without duplicates, such as keys or probes. */
+    public static ColumnBuilder distinct(NativeMemory memory, ColumnType type) {
+        return new ColumnBuilder(memory, type, true);
+    }
+
+    /**
+     * @param distinct whether values are never equal, so that looking for a constant is idle
+     */
+    ColumnBuilder(NativeMemory memory, ColumnType type, boolean distinct) {
+        this.type = type;
+        this.distinct = distinct;
+        this.segment = memory.segment();
+        this.data = new NativeBuffer(memory);
+        this.offsets = new NativeBuffer(memory);
+        this.scratch = new NativeBuffer(memory);
+    }
+
+    /** How many values were appended. */
+    public long count() {
+        return count;
+    }
+
+    int encoding() {
+        return encoding;
+    }
+
+    /** The size of all values unless variable. */
+    long width() {
+        return width;
+    }
+
+    /** The bytes that the column takes in an image, padding included. */
+    long sealedBytes() {
+        return switch (encoding) {
+            case TrieLayout.VARIABLE ->
+                    TrieLayout.align((count + 1) * Integer.BYTES) + TrieLayout.align(data.sizeBytes());
+            case TrieLayout.ABSENT -> 0;
+            default -> TrieLayout.align(data.sizeBytes());
+        };
+    }
+
+    /** The bytes of all values, without offsets. */
+    public long dataBytes() {
+        return data.sizeBytes();
+    }
+
+    /** Binds {@code column} to what was appended so far; valid until the next append. */
+    public Column bind(Column column) {
+        column.bind(type.kind(), encoding, width, segment, offsets.offset(), data.offset(), count);
+        return column;
+    }
+
+    /** A new column bound to what was appended so far; valid until the next append. */
+    public Column column() {
+        return bind(new Column());
+    }
+
+    /** Appends a long. */
+    public void append(long value) {
+        if (encoding == TrieLayout.FIXED && width == Long.BYTES) {
+            data.appendLong(value);
+            count++;
+            return;
+        }
+        appendRepeated(value, 1);
+    }
+
+    /** Appends the same long {@code times} times. */
+    void appendRepeated(long value, long times) {
+        if (times == 0) {
+            return;
+        }
+        if (encoding == TrieLayout.ABSENT) {
+            encoding = startEncoding(times);
+            width = Long.BYTES;
+            if (encoding == TrieLayout.CONSTANT) {
+                data.appendLong(value);
+                count = times;
+                return;
+            }
+        } else if (encoding == TrieLayout.CONSTANT) {
+            if (segment.get(Layouts.LONG, data.offset()) == value) {
+                count += times;
+                return;
+            }
+            spread();
+        }
+        assert encoding == TrieLayout.FIXED && width == Long.BYTES;
+        long at = data.reserve(times * Long.BYTES);
+        Words.fill(segment, at, times, value);
+        data.advance(times * Long.BYTES);
+        count += times;
+    }
+
+    private int startEncoding(long times) {
+        return distinct && times == 1 ? TrieLayout.FIXED : TrieLayout.CONSTANT;
+    }
+
+    /** Appends a run of native bytes. */
+    public void append(MemorySegment source, long sourceOffset, long size) {
+        if (prepare(source, sourceOffset, size, 1)) {
+            data.append(source, sourceOffset, size);
+            closeValue();
+        }
+    }
+
+    /** Appends a run of bytes of the heap. */
+    public void append(byte[] source, int from, int size) {
+        // the kernels see native bytes only
+        scratch.clear();
+        scratch.append(source, from, size);
+        append(segment, scratch.offset(), size);
+    }
+
+    /** Appends value {@code index} of a column of the same kind. */
+    public void append(Column source, long index) {
+        if (type.kind() == ColumnType.Kind.UNIT) {
+            count++;
+        } else if (type.kind() == ColumnType.Kind.LONG) {
+            append(source.longAt(index));
+        } else {
+            append(source.segment(), source.offsetOf(index), source.sizeOf(index));
+        }
+    }
+
+    /** Appends {@code times} unit values. */
+    void appendUnits(long times) {
+        assert type.kind() == ColumnType.Kind.UNIT;
+        count += times;
+    }
+
+    /** Appends values {@code [from, to)} of a column of the same kind by range copies. */
+    void appendRange(Column source, long from, long to) {
+        long values = to - from;
+        if (values == 0) {
+            return;
+        }
+        if (type.kind() == ColumnType.Kind.UNIT) {
+            count += values;
+            return;
+        }
+        switch (source.encoding()) {
+            case TrieLayout.CONSTANT -> appendCopies(source, values);
+            case TrieLayout.FIXED -> appendFixed(source, from, values);
+            case TrieLayout.VARIABLE -> appendVariable(source, from, to);
+            default -> throw new IllegalStateException("column without content");
+        }
+    }
+
+    private void appendCopies(Column source, long values) {
+        if (source.kind() == ColumnType.Kind.LONG) {
+            appendRepeated(source.longAt(0), values);
+            return;
+        }
+        if (prepare(source.segment(), source.data(), source.width(), values)) {
+            for (long i = 0; i < values; i++) {
+                data.append(source.segment(), source.data(), source.width());
+                closeValue();
+            }
+        }
+    }
+
+    private void appendFixed(Column source, long from, long values) {
+        long size = source.width();
+        long at = source.offsetOf(from);
+        long bytes = values * size;
+        if (encoding == TrieLayout.ABSENT && (distinct || values > 1)) {
+            // a range of several values is hardly ever constant; if it is, the next merge sees it
+            encoding = TrieLayout.FIXED;
+            width = size;
+        } else if (encoding == TrieLayout.ABSENT
+                || (encoding == TrieLayout.CONSTANT
+                        && size == width
+                        && Bytes.equal(source.segment(), at, segment, data.offset(), size)
+                        && allEqual(source.segment(), at, size, values))) {
+            boolean copy = prepare(source.segment(), at, size, values);
+            assert !copy : "a constant was extended";
+            return;
+        } else if (encoding == TrieLayout.CONSTANT) {
+            spread();
+        }
+        if (encoding == TrieLayout.FIXED && width != size) {
+            cut();
+        }
+        data.append(source.segment(), at, bytes);
+        if (encoding == TrieLayout.VARIABLE) {
+            long end = data.sizeBytes() - bytes;
+            long target = offsets.reserve(values * Integer.BYTES);
+            for (long i = 0; i < values; i++) {
+                end += size;
+                Words.setInt(segment, target, i, (int) end);
+            }
+            offsets.advance(values * Integer.BYTES);
+        }
+        count += values;
+        checkSize();
+    }
+
+    private static boolean allEqual(MemorySegment segment, long at, long size, long values) {
+        long bytes = (values - 1) * size;
+        return bytes == 0
+                || Bytes.commonPrefix(segment, at, segment, at + size, bytes) == bytes;
+    }
+
+    private void appendVariable(Column source, long from, long to) {
+        if (to - from == 1) {
+            append(source.segment(), source.offsetOf(from), source.sizeOf(from));
+            return;
+        }
+        if (encoding == TrieLayout.CONSTANT) {
+            spread();
+        }
+        if (encoding != TrieLayout.VARIABLE) {
+            cut();
+        }
+        long start = source.offsetOf(from);
+        long bytes = source.bytesOf(from, to);
+        long delta = data.sizeBytes() - (start - source.data());
+        data.append(source.segment(), start, bytes);
+        long target = offsets.reserve((to - from) * Integer.BYTES);
+        Words.copyAdding(
+                source.segment(),
+                source.offsets() + (from + 1) * Integer.BYTES,
+                segment,
+                target,
+                to - from,
+                (int) delta);
+        offsets.advance((to - from) * Integer.BYTES);
+        count += to - from;
+        checkSize();
+    }
+
+    /**
+     * Brings the column into a form that takes {@code times} values of {@code size} bytes like the
+     * one given. False if they are in already, because they equal the constant.
+     */
+    private boolean prepare(MemorySegment source, long sourceOffset, long size, long times) {
+        switch (encoding) {
+            case TrieLayout.ABSENT -> {
+                width = size;
+                encoding = startEncoding(times);
+                if (encoding == TrieLayout.CONSTANT) {
+                    data.append(source, sourceOffset, size);
+                    count = times;
+                    checkSize();
+                    return false;
+                }
+            }
+            case TrieLayout.CONSTANT -> {
+                if (size == width
+                        && Bytes.equal(source, sourceOffset, segment, data.offset(), size)) {
+                    count += times;
+                    return false;
+                }
+                spread();
+                if (width != size) {
+                    cut();
+                }
+            }
+            case TrieLayout.FIXED -> {
+                if (width != size) {
+                    cut();
+                }
+            }
+            default -> {}
+        }
+        return true;
+    }
+
+    private void closeValue() {
+        if (encoding == TrieLayout.VARIABLE) {
+            offsets.appendInt((int) data.sizeBytes());
+        }
+        count++;
+        checkSize();
+    }
+
+    private void checkSize() {
+        if (data.sizeBytes() > TrieLayout.COLUMN_BYTES_MAX) {
+            throw new IllegalArgumentException(
+                    "a column of " + data.sizeBytes() + " bytes; a chunk holds at most "
+                            + TrieLayout.COLUMN_BYTES_MAX);
+        }
+    }
+
+    /** From one value to one for each. */
+    private void spread() {
+        assert encoding == TrieLayout.CONSTANT;
+        encoding = TrieLayout.FIXED;
+        long bytes = (count - 1) * width;
+        if (bytes == 0) {
+            return;
+        }
+        long at = data.reserve(bytes);
+        if (width == Long.BYTES) {
+            Words.fill(segment, at, count - 1, segment.get(Layouts.LONG, data.offset()));
+        } else {
+            for (long i = 0; i < bytes; i += width) {
+                MemorySegment.copy(segment, data.offset(), segment, at + i, width);
+            }
+        }
+        data.advance(bytes);
+    }
+
+    /** From values of one width to offsets. */
+    private void cut() {
+        assert encoding == TrieLayout.FIXED || encoding == TrieLayout.ABSENT;
+        encoding = TrieLayout.VARIABLE;
+        offsets.clear();
+        long target = offsets.reserve((count + 1) * Integer.BYTES);
+        for (long i = 0; i <= count; i++) {
+            Words.setInt(segment, target, i, (int) (i * width));
+        }
+        offsets.advance((count + 1) * Integer.BYTES);
+        width = 0;
+    }
+
+    /** Takes the last value out again. */
+    void removeLast() {
+        assert count > 0;
+        count--;
+        if (type.kind() == ColumnType.Kind.UNIT) {
+            return;
+        }
+        switch (encoding) {
+            case TrieLayout.CONSTANT -> {
+                if (count == 0) {
+                    clear(Long.MAX_VALUE);
+                }
+            }
+            case TrieLayout.FIXED -> data.truncate(count * width);
+            default -> {
+                offsets.truncate((count + 1) * Integer.BYTES);
+                data.truncate(Words.getUnsignedInt(segment, offsets.offset(), count));
+            }
+        }
+    }
+
+    /** Replaces the last value of a column of longs. */
+    void replaceLast(long value) {
+        removeLast();
+        append(value);
+    }
+
+    /** The last value of a column of longs. */
+    long lastLong() {
+        long at = encoding == TrieLayout.FIXED ? (count - 1) * Long.BYTES : 0;
+        return segment.get(Layouts.LONG, data.offset() + at);
+    }
+
+    /** Writes the column at {@code at}, with zero padding, and returns the bytes without it. */
+    long seal(long at) {
+        if (encoding == TrieLayout.ABSENT) {
+            return 0;
+        }
+        long start = at;
+        if (encoding == TrieLayout.VARIABLE) {
+            long bytes = (count + 1) * Integer.BYTES;
+            MemorySegment.copy(segment, offsets.offset(), segment, at, bytes);
+            at += pad(at, bytes);
+        }
+        MemorySegment.copy(segment, data.offset(), segment, at, data.sizeBytes());
+        pad(at, data.sizeBytes());
+        return at - start + data.sizeBytes();
+    }
+
+    private long pad(long at, long bytes) {
+        long padded = TrieLayout.align(bytes);
+        for (long i = bytes; i < padded; i++) {
+            segment.set(Layouts.BYTE, at + i, (byte) 0);
+        }
+        return padded;
+    }
+
+    /** Empties the column; it keeps its room, unless that is more than {@code bytesMax}. */
+    public void clear(long bytesMax) {
+        encoding = TrieLayout.ABSENT;
+        width = 0;
+        count = 0;
+        data.clear(bytesMax);
+        offsets.clear(bytesMax);
+    }
+
+    @Override
+    public void close() {
+        clear(0);
+        data.close();
+        offsets.close();
+        scratch.close();
+    }
+}

@@ -1,0 +1,93 @@
+package io.espalier.columnar;
+
+import io.espalier.memory.Layouts;
+import io.espalier.memory.Lease;
+import io.espalier.memory.NativeMemory;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * What stays resident of a chunk whose body may be anywhere: its first and last (key, val, time).
+ * Value 0 of each column is the first, value 1 the last.
+ *
+ * <p>Owned by its chunk, immutable.
+ */
+public final class Fence implements AutoCloseable {
+
+    private final Lease lease;
+    private final Column keys = new Column();
+    private final Column vals = new Column();
+    private final long firstTime;
+    private final long lastTime;
+
+    private Fence(NativeMemory memory, TrieView view) {
+        long lastKey = view.keyCount() - 1;
+        long lastVal = view.valCount() - 1;
+        long bytes = pairBytes(view.keys(), lastKey) + pairBytes(view.vals(), lastVal);
+        this.lease = memory.allocate(Math.max(bytes, Long.BYTES));
+        this.firstTime = view.timeAt(0);
+        this.lastTime = view.timeAt(view.updateCount() - 1);
+        long at = copyPair(memory.segment(), view.keys(), lastKey, lease.offset(), keys);
+        copyPair(memory.segment(), view.vals(), lastVal, at, vals);
+    }
+
+    static Fence of(NativeMemory memory, TrieView view) {
+        return new Fence(memory, view);
+    }
+
+    private static long pairBytes(Column column, long last) {
+        return 2 * Long.BYTES
+                + TrieLayout.align(column.sizeOf(0))
+                + TrieLayout.align(column.sizeOf(last));
+    }
+
+    /** Copies the first and the last value as a variable column of two. */
+    private static long copyPair(
+            MemorySegment target, Column source, long last, long at, Column pair) {
+        if (source.kind() == ColumnType.Kind.UNIT) {
+            pair.bind(source.kind(), TrieLayout.ABSENT, 0, target, at, at, 2);
+            return at;
+        }
+        long firstSize = source.sizeOf(0);
+        long lastSize = source.sizeOf(last);
+        if (source.isVariable()) {
+            long data = at + 2 * Long.BYTES;
+            target.set(Layouts.INT, at, 0);
+            target.set(Layouts.INT, at + 4, (int) firstSize);
+            target.set(Layouts.INT, at + 8, (int) (firstSize + lastSize));
+            MemorySegment.copy(source.segment(), source.offsetOf(0), target, data, firstSize);
+            MemorySegment.copy(
+                    source.segment(), source.offsetOf(last), target, data + firstSize, lastSize);
+            pair.bind(source.kind(), TrieLayout.VARIABLE, 0, target, at, data, 2);
+            return data + TrieLayout.align(firstSize + lastSize);
+        }
+        MemorySegment.copy(source.segment(), source.offsetOf(0), target, at, firstSize);
+        MemorySegment.copy(source.segment(), source.offsetOf(last), target, at + firstSize, lastSize);
+        pair.bind(source.kind(), TrieLayout.FIXED, firstSize, target, at, at, 2);
+        return at + TrieLayout.align(firstSize + lastSize);
+    }
+
+    /** The first and the last key. */
+    public Column keys() {
+        return keys;
+    }
+
+    /** The first and the last val. */
+    public Column vals() {
+        return vals;
+    }
+
+    /** The time of the first update. */
+    public long firstTime() {
+        return firstTime;
+    }
+
+    /** The time of the last update. */
+    public long lastTime() {
+        return lastTime;
+    }
+
+    @Override
+    public void close() {
+        lease.close();
+    }
+}

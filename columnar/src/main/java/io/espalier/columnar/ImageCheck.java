@@ -1,0 +1,145 @@
+package io.espalier.columnar;
+
+import io.espalier.memory.Layouts;
+import io.espalier.memory.Words;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The structural check of an image whose checksum holds: counts agree, columns lie in the image in
+ * order, offsets ascend. After it, no read through a view leaves the image.
+ */
+final class ImageCheck {
+
+    private final MemorySegment segment;
+    private final long offset;
+    private final long sizeBytes;
+    private long next = TrieLayout.HEADER_BYTES;
+
+    ImageCheck(MemorySegment segment, long offset, long sizeBytes) {
+        this.segment = segment;
+        this.offset = offset;
+        this.sizeBytes = sizeBytes;
+    }
+
+    void run() {
+        TrieType type = TrieType.ofCode(get(TrieLayout.TYPE_AT));
+        long keys = get(TrieLayout.KEYS_AT);
+        long vals = get(TrieLayout.VALS_AT);
+        long updates = get(TrieLayout.UPDATES_AT);
+        if (keys < 1 || vals < keys || updates < vals || updates > TrieLayout.COLUMN_BYTES_MAX) {
+            throw new ImageException(
+                    "counts of keys, vals and updates are " + keys + ", " + vals + ", " + updates
+                            + "; expected 1 <= keys <= vals <= updates");
+        }
+        column(TrieLayout.KEYS, type.key().fixedWidth(), keys);
+        bounds(TrieLayout.KEY_BOUNDS, keys, vals);
+        column(TrieLayout.VALS, type.val().fixedWidth(), vals);
+        bounds(TrieLayout.VAL_BOUNDS, vals, updates);
+        column(TrieLayout.TIMES, Long.BYTES, updates);
+        column(TrieLayout.DIFFS, Long.BYTES, updates);
+        if (type.diff() == DiffType.UPSERT) {
+            column(TrieLayout.PAYLOADS, -1, updates);
+        } else {
+            column(TrieLayout.PAYLOADS, 0, updates);
+        }
+        if (next != sizeBytes) {
+            throw new ImageException(
+                    "columns end at " + next + " but the image has " + sizeBytes + " bytes");
+        }
+    }
+
+    private long get(long at) {
+        return segment.get(Layouts.LONG, offset + at);
+    }
+
+    private long entry(int column) {
+        return TrieLayout.DIRECTORY_AT + (long) column * TrieLayout.ENTRY_BYTES;
+    }
+
+    /** A column of {@code count} values of {@code width} bytes, or of any size if that is -1. */
+    private void column(int column, int width, long count) {
+        long entry = entry(column);
+        int encoding = segment.get(Layouts.INT, offset + entry + TrieLayout.ENTRY_ENCODING_AT);
+        long found =
+                segment.get(Layouts.INT, offset + entry + TrieLayout.ENTRY_WIDTH_AT) & 0xFFFFFFFFL;
+        long bytes;
+        switch (encoding) {
+            case TrieLayout.ABSENT -> {
+                require(width == 0 && found == 0, column, "is absent");
+                bytes = 0;
+            }
+            case TrieLayout.CONSTANT -> {
+                require(
+                        width == -1 || (width == found && width != 0),
+                        column,
+                        "has width " + found);
+                bytes = found;
+            }
+            case TrieLayout.FIXED -> {
+                require(
+                        width == -1 || (width == found && width != 0),
+                        column,
+                        "has width " + found);
+                require(
+                        found == 0 || count <= TrieLayout.COLUMN_BYTES_MAX / found,
+                        column,
+                        "is too large");
+                bytes = count * found;
+            }
+            case TrieLayout.VARIABLE -> {
+                require(width == -1 && found == 0, column, "is variable");
+                bytes = offsets(column, count, -1);
+                bytes += TrieLayout.align((count + 1) * Integer.BYTES);
+            }
+            default -> throw new ImageException(
+                    TrieLayout.columnName(column) + " have encoding " + encoding);
+        }
+        place(column, bytes);
+    }
+
+    private void bounds(int column, long groups, long members) {
+        long entry = entry(column);
+        int encoding = segment.get(Layouts.INT, offset + entry + TrieLayout.ENTRY_ENCODING_AT);
+        long width =
+                segment.get(Layouts.INT, offset + entry + TrieLayout.ENTRY_WIDTH_AT) & 0xFFFFFFFFL;
+        if (encoding == TrieLayout.CONSTANT) {
+            require(width > 0 && members == groups * width, column, "have stride " + width);
+            place(column, 0);
+            return;
+        }
+        require(encoding == TrieLayout.VARIABLE && width == 0, column, "have encoding " + encoding);
+        offsets(column, groups, members);
+        place(column, (groups + 1) * Integer.BYTES);
+    }
+
+    /** Checks offsets: from 0, ascending (strictly for bounds), to {@code last} unless -1. */
+    private long offsets(int column, long count, long last) {
+        long at = get(entry(column) + TrieLayout.ENTRY_OFFSET_AT);
+        long bytes = (count + 1) * Integer.BYTES;
+        require(at == next && at + bytes <= sizeBytes, column, "offsets leave the image");
+        long before = Words.getUnsignedInt(segment, offset + at, 0);
+        require(before == 0, column, "offsets start at " + before);
+        for (long i = 1; i <= count; i++) {
+            long value = Words.getUnsignedInt(segment, offset + at, i);
+            require(last == -1 ? value >= before : value > before, column, "offsets descend");
+            before = value;
+        }
+        require(last == -1 || before == last, column, "offsets end at " + before);
+        return before;
+    }
+
+    private void place(int column, long bytes) {
+        long entry = entry(column);
+        long at = get(entry + TrieLayout.ENTRY_OFFSET_AT);
+        long size = get(entry + TrieLayout.ENTRY_SIZE_AT);
+        require(at == next && size == bytes, column, "lie at " + at + " with " + size + " bytes");
+        next = at + TrieLayout.align(bytes);
+        require(next <= sizeBytes && next >= 0, column, "leave the image");
+    }
+
+    private static void require(boolean holds, int column, String what) {
+        if (!holds) {
+            throw new ImageException("chunk image: " + TrieLayout.columnName(column) + " " + what);
+        }
+    }
+}

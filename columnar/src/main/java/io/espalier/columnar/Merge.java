@@ -1,0 +1,230 @@
+package io.espalier.columnar;
+
+import java.util.List;
+
+/**
+ * Merges any number of runs into one sorted, consolidated chain. Runs of updates that lie below
+ * every other head are copied by ranges, chunks that lie below whole are shared unopened where the
+ * sink agrees; only equal (key, val, time) are folded one by one. Counts that cancel vanish.
+ *
+ * <p>With a {@code since}, times below it are raised to it on the way, and what then coincides is
+ * folded: readers at or after {@code since} see no difference.
+ *
+ * <p>Bounded work per {@link #step}. The owner closes it, also before the end. Not thread-safe.
+ */
+public final class Merge implements AutoCloseable {
+
+    private final ChainBuilder out;
+    private final long since;
+    private final boolean counts;
+
+    /** Cursors by ascending head; the first {@code live} are not exhausted. */
+    private final RunCursor[] order;
+
+    private int live;
+
+    /**
+     * @param consuming whether the runs are told of chunks that are done with
+     * @param since times below are raised to this; 0 keeps all. Upsert tries take 0 only.
+     */
+    public Merge(List<? extends Run> runs, boolean consuming, long since, ChainBuilder out) {
+        this.out = out;
+        this.since = since;
+        this.counts = out.type().diff() == DiffType.COUNT;
+        if (!counts && since != 0) {
+            throw new IllegalArgumentException("upsert tries cannot be advanced to " + since);
+        }
+        this.order = new RunCursor[runs.size()];
+        boolean done = false;
+        try {
+            for (Run run : runs) {
+                if (!run.type().equals(out.type())) {
+                    throw new IllegalArgumentException(
+                            "a run of " + run.type() + ", expected " + out.type());
+                }
+                RunCursor cursor = new RunCursor(run, consuming);
+                if (!cursor.isExhausted()) {
+                    insert(cursor, live++);
+                }
+            }
+            done = true;
+        } finally {
+            if (!done) {
+                close();
+            }
+        }
+    }
+
+    /** Merges everything and finishes the chain. */
+    public void run() {
+        while (step(Long.MAX_VALUE)) {}
+    }
+
+    /**
+     * Merges about {@code fuel} updates more.
+     *
+     * @return whether work is left; when not, the chain is finished
+     */
+    public boolean step(long fuel) {
+        long left = fuel;
+        while (live > 0 && left > 0) {
+            left -= live == 1 ? copyChunk(order[0]) : advance();
+        }
+        if (live == 0) {
+            out.finish();
+            return false;
+        }
+        return true;
+    }
+
+    /** Moves the least head on; how many updates that were. */
+    private long advance() {
+        RunCursor first = order[0];
+        RunCursor second = order[1];
+        if (first.atChunkStart() && first.chunkIsBelow(second)) {
+            return copyChunk(first);
+        }
+        if (RunCursor.compare(first, second) == 0) {
+            return fold();
+        }
+        long from = first.update();
+        TrieView view = first.open();
+        long to = first.endBelow(second);
+        append(view, from, to);
+        first.moveTo(to);
+        settle();
+        return to - from;
+    }
+
+    /** Takes what is left of a chunk, whole and unopened where possible. */
+    private long copyChunk(RunCursor cursor) {
+        if (cursor.atChunkStart() && since == 0) {
+            Chunk chunk = cursor.run().shareable(cursor.chunk());
+            if (chunk != null) {
+                long updates = chunk.updateCount();
+                if (out.shareChunk(chunk)) {
+                    cursor.nextChunk();
+                    settle();
+                    return updates;
+                }
+            }
+        }
+        TrieView view = cursor.open();
+        long from = cursor.update();
+        long to = view.updateCount();
+        append(view, from, to);
+        cursor.nextChunk();
+        settle();
+        return to - from;
+    }
+
+    private void append(TrieView view, long from, long to) {
+        if (since == 0 || Long.compareUnsigned(view.timeMin(), since) > 0) {
+            out.appendUpdates(view, from, to);
+            return;
+        }
+        long val = view.valOfUpdate(from);
+        long key = view.keyOfVal(val);
+        for (long i = from; i < to; i++) {
+            if (i == view.updatesTo(val)) {
+                val++;
+                if (val == view.valsTo(key)) {
+                    key++;
+                }
+            }
+            appendCount(view, key, val, view.timeAt(i), view.diffAt(i));
+        }
+    }
+
+    /** Folds the updates of all heads that are equal to the first. */
+    private long fold() {
+        int equal = 2;
+        while (equal < live && RunCursor.compare(order[0], order[equal]) == 0) {
+            equal++;
+        }
+        RunCursor winner = order[0];
+        TrieView view = winner.open();
+        if (counts) {
+            long sum = view.diffAt(winner.update());
+            for (int i = 1; i < equal; i++) {
+                sum = Math.addExact(sum, order[i].open().diffAt(order[i].update()));
+            }
+            if (sum != 0) {
+                appendCount(view, winner.key(), winner.val(), winner.time(), sum);
+            }
+        } else {
+            for (int i = 1; i < equal; i++) {
+                RunCursor other = order[i];
+                long greatest = winner.open().diffAt(winner.update());
+                if (Long.compareUnsigned(other.open().diffAt(other.update()), greatest) > 0) {
+                    winner = other;
+                }
+            }
+            out.appendUpdates(winner.open(), winner.update(), winner.update() + 1);
+        }
+        for (int i = equal - 1; i >= 0; i--) {
+            RunCursor cursor = order[i];
+            cursor.moveTo(cursor.update() + 1);
+            settle(i);
+        }
+        return equal;
+    }
+
+    private void appendCount(TrieView view, long key, long val, long time, long diff) {
+        long raised = Long.compareUnsigned(time, since) < 0 ? since : time;
+        TrieBuilder last = out.builder();
+        boolean sameKey = !last.isEmpty() && last.compareLastKey(view.keys(), key) == 0;
+        boolean sameVal = sameKey && last.compareLastVal(view.vals(), val) == 0;
+        if (sameVal && last.lastTime() == raised) {
+            last.foldIntoLast(diff);
+            return;
+        }
+        TrieBuilder builder = out.roomForOne();
+        if (!sameKey || builder.isEmpty()) {
+            builder.openKey(view.keys(), key);
+            builder.openFirstVal(view.vals(), val);
+        } else if (!sameVal) {
+            builder.openNextVal(view.vals(), val);
+        }
+        builder.addCount(raised, diff);
+    }
+
+    /** Puts the first cursor, whose head moved, to its place. */
+    private void settle() {
+        settle(0);
+    }
+
+    /** Puts cursor {@code index}, whose head moved up, to its place among those behind it. */
+    private void settle(int index) {
+        RunCursor cursor = order[index];
+        int to = index;
+        if (cursor.isExhausted()) {
+            cursor.close();
+            live--;
+            System.arraycopy(order, index + 1, order, index, live - index);
+            return;
+        }
+        while (to + 1 < live && RunCursor.compare(order[to + 1], cursor) < 0) {
+            order[to] = order[to + 1];
+            to++;
+        }
+        order[to] = cursor;
+    }
+
+    private void insert(RunCursor cursor, int count) {
+        int to = count;
+        while (to > 0 && RunCursor.compare(cursor, order[to - 1]) < 0) {
+            order[to] = order[to - 1];
+            to--;
+        }
+        order[to] = cursor;
+    }
+
+    @Override
+    public void close() {
+        for (int i = 0; i < live; i++) {
+            order[i].close();
+        }
+        live = 0;
+    }
+}

@@ -1,0 +1,45 @@
+package io.espalier.columnar;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A sorted, consolidated sequence of chunks, wherever their bodies are: a {@link Batch} in memory,
+ * or a durable file. A key, or a (key, val), may straddle neighbours. Called once for each chunk,
+ * never for each row.
+ */
+public interface Run {
+
+    /** The type of all chunks. */
+    TrieType type();
+
+    /** How many chunks there are; 0 for an empty run. */
+    long chunkCount();
+
+    /** How many updates all chunks have. */
+    long updateCount();
+
+    /**
+     * The first chunk at or after {@code from} whose last key is not less than key {@code probe} of
+     * {@code probes}, or {@link #chunkCount()}; answered without opening a body.
+     */
+    long seek(Column probes, long probe, long from);
+
+    /**
+     * Pins chunk {@code index} and binds {@code view} to it. The caller closes the pin; the view is
+     * valid until then.
+     */
+    ChunkPin open(long index, TrieView view);
+
+    /** The fences of chunk {@code index} if they are known without opening it. */
+    default @Nullable Fence fence(long index) {
+        return null;
+    }
+
+    /** Chunk {@code index} if it is resident and may be shared. */
+    default @Nullable Chunk shareable(long index) {
+        return null;
+    }
+
+    /** Says that a consuming reader is past chunk {@code index} and will not come back. */
+    default void passed(long index) {}
+}

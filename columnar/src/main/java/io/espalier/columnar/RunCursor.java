@@ -1,0 +1,249 @@
+package io.espalier.columnar;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A position in a run: the update at its head, as (key, val, time). A chunk that is not opened yet
+ * answers with its fence, so that comparing heads never opens a body.
+ *
+ * <p>Holds at most one pin. Not thread-safe.
+ */
+final class RunCursor implements AutoCloseable {
+
+    private final Run run;
+    private final boolean consuming;
+    private final TrieView view = new TrieView();
+    private long chunk = -1;
+    private @Nullable ChunkPin pin;
+    private @Nullable Fence fence;
+    private boolean exhausted;
+
+    // the head: value keyIndex of keys, value valIndex of vals, and a time
+    private Column keys = view.keys();
+    private Column vals = view.vals();
+    private long key;
+    private long val;
+    private long update;
+    private long time;
+
+    RunCursor(Run run, boolean consuming) {
+        this.run = run;
+        this.consuming = consuming;
+        nextChunk();
+    }
+
+    boolean isExhausted() {
+        return exhausted;
+    }
+
+    Run run() {
+        return run;
+    }
+
+    long chunk() {
+        return chunk;
+    }
+
+    long key() {
+        return key;
+    }
+
+    long val() {
+        return val;
+    }
+
+    long update() {
+        return update;
+    }
+
+    long time() {
+        return time;
+    }
+
+    Column keys() {
+        return keys;
+    }
+
+    /** Whether the head is the first update of its chunk. */
+    boolean atChunkStart() {
+        return update == 0;
+    }
+
+    /** Goes to the first update of the next chunk. */
+    void nextChunk() {
+        unpin();
+        if (consuming && chunk >= 0) {
+            run.passed(chunk);
+        }
+        chunk++;
+        key = 0;
+        val = 0;
+        update = 0;
+        if (chunk == run.chunkCount()) {
+            exhausted = true;
+            return;
+        }
+        Fence known = run.fence(chunk);
+        fence = known;
+        if (known != null) {
+            keys = known.keys();
+            vals = known.vals();
+            time = known.firstTime();
+        } else {
+            open();
+        }
+    }
+
+    /** Goes to the first update whose key is not less than a probe, from the head on. */
+    void seekKey(Column probes, long probe) {
+        if (exhausted) {
+            return;
+        }
+        long target = run.seek(probes, probe, chunk);
+        if (target != chunk) {
+            unpin();
+            if (consuming) {
+                for (long passed = chunk; passed < target; passed++) {
+                    run.passed(passed);
+                }
+            }
+            moveToChunk(target);
+            if (exhausted) {
+                return;
+            }
+        }
+        TrieView opened = open();
+        long found = opened.keys().gallop(key, opened.keyCount(), probes, probe);
+        if (found != key) {
+            moveToKey(found);
+        }
+    }
+
+    private void moveToChunk(long target) {
+        chunk = target;
+        key = 0;
+        val = 0;
+        update = 0;
+        exhausted = target == run.chunkCount();
+        fence = null;
+    }
+
+    /** The view of the chunk, opened if it was not. */
+    TrieView open() {
+        if (pin == null) {
+            pin = run.open(chunk, view);
+            fence = null;
+            keys = view.keys();
+            vals = view.vals();
+            time = view.timeAt(update);
+        }
+        return view;
+    }
+
+    private void unpin() {
+        if (pin != null) {
+            pin.close();
+            pin = null;
+        }
+    }
+
+    /** Compares the heads. */
+    static int compare(RunCursor a, RunCursor b) {
+        int order = Column.compare(a.keys, a.key, b.keys, b.key);
+        if (order == 0) {
+            order = Column.compare(a.vals, a.val, b.vals, b.val);
+            if (order == 0) {
+                order = Long.compareUnsigned(a.time, b.time);
+            }
+        }
+        return order;
+    }
+
+    /** Whether the whole chunk, of which the head is the first update, lies below another head. */
+    boolean chunkIsBelow(RunCursor other) {
+        long lastTime;
+        long lastKey;
+        long lastVal;
+        if (fence != null) {
+            lastKey = 1;
+            lastVal = 1;
+            lastTime = fence.lastTime();
+        } else {
+            lastKey = view.keyCount() - 1;
+            lastVal = view.valCount() - 1;
+            lastTime = view.timeAt(view.updateCount() - 1);
+        }
+        int order = Column.compare(keys, lastKey, other.keys, other.key);
+        if (order == 0) {
+            order = Column.compare(vals, lastVal, other.vals, other.val);
+            if (order == 0) {
+                order = Long.compareUnsigned(lastTime, other.time);
+            }
+        }
+        return order < 0;
+    }
+
+    /**
+     * Moves past the updates that lie below the head of {@code other}, as far as they are easily
+     * seen: whole keys, or vals of a shared key, or times of a shared val. The head must lie below.
+     *
+     * @return the update before which the moved ones end; the head is there, or in the next chunk
+     */
+    long endBelow(RunCursor other) {
+        TrieView opened = open();
+        long nextKey = keys.gallop(key, opened.keyCount(), other.keys, other.key);
+        if (nextKey > key) {
+            return opened.updatesFromKey(nextKey);
+        }
+        long valsTo = opened.valsTo(key);
+        long nextVal = vals.gallop(val, valsTo, other.vals, other.val);
+        if (nextVal > val) {
+            return opened.updatesFrom(nextVal);
+        }
+        long updatesTo = opened.updatesTo(val);
+        long next = update;
+        while (next < updatesTo
+                && Long.compareUnsigned(opened.timeAt(next), other.time) < 0) {
+            next++;
+        }
+        return next;
+    }
+
+    /** Puts the head at an update of the chunk, or behind the last one, which is the next chunk. */
+    void moveTo(long target) {
+        if (target == view.updateCount()) {
+            nextChunk();
+            return;
+        }
+        update = target;
+        if (target >= view.updatesTo(val)) {
+            val++;
+            if (target >= view.updatesTo(val)) {
+                val = view.valOfUpdate(target);
+            }
+            if (val >= view.valsTo(key)) {
+                key++;
+                if (val >= view.valsTo(key)) {
+                    key = view.keyOfVal(val);
+                }
+            }
+        }
+        time = view.timeAt(target);
+    }
+
+    private void moveToKey(long target) {
+        if (target == view.keyCount()) {
+            nextChunk();
+            return;
+        }
+        key = target;
+        val = view.valsFrom(target);
+        update = view.updatesFrom(val);
+        time = view.timeAt(update);
+    }
+
+    @Override
+    public void close() {
+        unpin();
+    }
+}

@@ -1,0 +1,385 @@
+package io.espalier.columnar;
+
+import io.espalier.memory.Layouts;
+import io.espalier.memory.Lease;
+import io.espalier.memory.NativeMemory;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Builds one chunk from sorted, consolidated pieces: each piece starts above the last (key, val,
+ * time) that is in. Keys and vals may continue: the last group of each layer stays open until the
+ * next piece closes it, so that any cut of a chunk melds back to the chunk.
+ *
+ * <p>A piece that is not greater is refused and leaves the builder as it was. The owner closes the
+ * builder; after {@link #seal} it is empty and ready for the next chunk, with its room kept. Not
+ * thread-safe.
+ *
+ * <p>The idea of melding views by bulk range copies is that of the columnar chunks of Differential
+ * Dataflow.
+ */
+public final class TrieBuilder implements AutoCloseable {
+
+    /** What a builder keeps of each column's room between chunks. */
+    private static final long KEPT_BYTES_MAX = 4L << 20;
+
+    private final NativeMemory memory;
+    private final MemorySegment segment;
+    private final TrieType type;
+
+    private final ColumnBuilder keys;
+    private final BoundsBuilder keyBounds;
+    private final ColumnBuilder vals;
+    private final BoundsBuilder valBounds;
+    private final ColumnBuilder times;
+    private final ColumnBuilder diffs;
+    private final ColumnBuilder payloads;
+
+    private final Column lastKey = new Column();
+    private final Column lastVal = new Column();
+
+    public TrieBuilder(NativeMemory memory, TrieType type) {
+        this.memory = memory;
+        this.segment = memory.segment();
+        this.type = type;
+        this.keys = new ColumnBuilder(memory, type.key(), true);
+        this.keyBounds = new BoundsBuilder(memory);
+        this.vals = new ColumnBuilder(memory, type.val(), false);
+        this.valBounds = new BoundsBuilder(memory);
+        this.times = new ColumnBuilder(memory, ColumnType.LONG, false);
+        this.diffs = new ColumnBuilder(memory, ColumnType.LONG, false);
+        this.payloads = new ColumnBuilder(memory, ColumnType.BYTES, false);
+    }
+
+    /** The type of the tries that are built. */
+    public TrieType type() {
+        return type;
+    }
+
+    /** The memory that chunks are built in. */
+    public NativeMemory memory() {
+        return memory;
+    }
+
+    /** How many updates are in. */
+    public long updateCount() {
+        return times.count();
+    }
+
+    public boolean isEmpty() {
+        return times.count() == 0;
+    }
+
+    /** The size of the image if it were sealed now. */
+    public long sealedBytes() {
+        if (isEmpty()) {
+            return 0;
+        }
+        return TrieLayout.HEADER_BYTES
+                + keys.sealedBytes()
+                + keyBounds.sealedBytes(vals.count())
+                + vals.sealedBytes()
+                + valBounds.sealedBytes(times.count())
+                + times.sealedBytes()
+                + diffs.sealedBytes()
+                + payloads.sealedBytes();
+    }
+
+    ColumnBuilder times() {
+        return times;
+    }
+
+    ColumnBuilder diffs() {
+        return diffs;
+    }
+
+    // ---- one update at a time -----------------------------------------------------------------
+
+    /** Opens a new key, above the last; a val must follow. */
+    void openKey(Column source, long index) {
+        assert isEmpty() || compareLastKey(source, index) < 0 : "keys out of order";
+        if (!isEmpty()) {
+            keyBounds.close(vals.count());
+            valBounds.close(times.count());
+        }
+        keys.append(source, index);
+    }
+
+    /** Opens the first val of a key that was just opened; an update must follow. */
+    void openFirstVal(Column source, long index) {
+        vals.append(source, index);
+    }
+
+    /** Opens another val of the open key, above the last; an update must follow. */
+    void openNextVal(Column source, long index) {
+        assert compareLastVal(source, index) < 0 : "vals out of order";
+        valBounds.close(times.count());
+        vals.append(source, index);
+    }
+
+    /** Adds an update to the open val. */
+    void addCount(long time, long diff) {
+        assert diff != 0 : "a diff of zero";
+        times.append(time);
+        diffs.append(diff);
+    }
+
+    /** Adds an upsert to the open val. */
+    void addUpsert(long time, long order, Column source, long index) {
+        times.append(time);
+        diffs.append(order);
+        payloads.append(source, index);
+    }
+
+    /** Compares the open key with a value of a key column. */
+    int compareLastKey(Column source, long index) {
+        return Column.compare(keys.bind(lastKey), keys.count() - 1, source, index);
+    }
+
+    /** Compares the open val with a value of a val column. */
+    int compareLastVal(Column source, long index) {
+        return Column.compare(vals.bind(lastVal), vals.count() - 1, source, index);
+    }
+
+    /** The time of the last update. */
+    long lastTime() {
+        return times.lastLong();
+    }
+
+    /** Adds to the count of the last update; if that becomes zero, the update goes. */
+    void foldIntoLast(long diff) {
+        long sum = diffs.lastLong() + diff;
+        if (sum != 0) {
+            diffs.replaceLast(sum);
+            return;
+        }
+        times.removeLast();
+        diffs.removeLast();
+        if (valBounds.lastEnd() < times.count()) {
+            return;
+        }
+        vals.removeLast();
+        if (vals.count() == 0) {
+            clear();
+            return;
+        }
+        valBounds.reopen();
+        if (keyBounds.lastEnd() == vals.count()) {
+            keys.removeLast();
+            keyBounds.reopen();
+        }
+    }
+
+    /** Replaces the last upsert if the other's order is greater. */
+    void keepGreater(long order, Column source, long index) {
+        if (Long.compareUnsigned(order, diffs.lastLong()) > 0) {
+            diffs.replaceLast(order);
+            payloads.removeLast();
+            payloads.append(source, index);
+        }
+    }
+
+    // ---- pieces of views ----------------------------------------------------------------------
+
+    /**
+     * Appends a whole view.
+     *
+     * @throws IllegalArgumentException if it does not start above the last update
+     */
+    public void meld(TrieView view) {
+        appendUpdates(view, 0, view.updateCount());
+    }
+
+    /**
+     * Appends the keys {@code [from, to)} of a view with all their vals, times and diffs.
+     *
+     * @throws IllegalArgumentException if they do not start above the last update
+     */
+    public void meldKeys(TrieView view, long from, long to) {
+        if (from < 0 || to < from || to > view.keyCount()) {
+            throw new IndexOutOfBoundsException(
+                    "keys [" + from + ", " + to + ") of a view of " + view.keyCount());
+        }
+        if (from < to) {
+            appendUpdates(view, view.updatesFromKey(from), view.updatesFromKey(to));
+        }
+    }
+
+    /**
+     * Appends the updates {@code [from, to)} of a view, from and to anywhere, by range copies in
+     * each layer.
+     *
+     * @throws IllegalArgumentException if they do not start above the last update
+     */
+    void appendUpdates(TrieView view, long from, long to) {
+        if (from >= to) {
+            return;
+        }
+        if (!type.equals(view.type())) {
+            throw new IllegalArgumentException("a view of " + view.type() + ", expected " + type);
+        }
+        Bounds valGroups = view.valBounds();
+        Bounds keyGroups = view.keyBounds();
+        long firstVal = valGroups.groupOf(from);
+        long lastVal = to == view.updateCount() ? view.valCount() - 1 : valGroups.groupOf(to - 1);
+        long firstKey = keyGroups.groupOf(firstVal);
+        long lastKey =
+                lastVal == view.valCount() - 1 ? view.keyCount() - 1 : keyGroups.groupOf(lastVal);
+
+        boolean sameKey = false;
+        boolean sameVal = false;
+        long valsBefore = vals.count();
+        long updatesBefore = times.count();
+        if (updatesBefore > 0) {
+            int order = compareLastKey(view.keys(), firstKey);
+            if (order == 0) {
+                sameKey = true;
+                order = compareLastVal(view.vals(), firstVal);
+                if (order == 0) {
+                    sameVal = true;
+                    order = Long.compareUnsigned(lastTime(), view.timeAt(from)) < 0 ? -1 : 1;
+                }
+            }
+            if (order > 0) {
+                throw new IllegalArgumentException(
+                        "a piece starts at or below the last update of the builder, after "
+                                + updatesBefore
+                                + " updates; pieces must ascend");
+            }
+            if (!sameVal) {
+                valBounds.close(updatesBefore);
+            }
+            if (!sameKey) {
+                keyBounds.close(valsBefore);
+            }
+        }
+        long valsStart = sameVal ? firstVal + 1 : firstVal;
+        valBounds.closeRange(valGroups, firstVal, lastVal, updatesBefore - from);
+        keyBounds.closeRange(keyGroups, firstKey, lastKey, valsBefore - valsStart);
+        keys.appendRange(view.keys(), sameKey ? firstKey + 1 : firstKey, lastKey + 1);
+        vals.appendRange(view.vals(), valsStart, lastVal + 1);
+        times.appendRange(view.times(), from, to);
+        diffs.appendRange(view.diffs(), from, to);
+        if (type.diff() == DiffType.UPSERT) {
+            payloads.appendRange(view.payloads(), from, to);
+        }
+    }
+
+    // ---- sealing ------------------------------------------------------------------------------
+
+    /**
+     * Closes the open groups and writes the image into memory of exactly its size. The caller owns
+     * the lease; the builder is empty then.
+     *
+     * @throws IllegalStateException if nothing was appended
+     */
+    public Lease seal() {
+        if (isEmpty()) {
+            throw new IllegalStateException("a chunk is never empty; append something first");
+        }
+        keyBounds.close(vals.count());
+        valBounds.close(times.count());
+        long size = image(-1);
+        Lease lease = memory.allocate(size);
+        boolean done = false;
+        try {
+            writeHeader(lease.offset(), size);
+            image(lease.offset());
+            done = true;
+        } finally {
+            if (!done) {
+                lease.close();
+            }
+        }
+        clear();
+        return lease;
+    }
+
+    private void writeHeader(long base, long size) {
+        segment.set(Layouts.LONG, base + TrieLayout.MAGIC_AT, TrieLayout.MAGIC);
+        segment.set(Layouts.INT, base + TrieLayout.CHECKSUM_AT, 0);
+        segment.set(Layouts.INT, base + TrieLayout.VERSION_AT, TrieLayout.VERSION);
+        segment.set(Layouts.LONG, base + TrieLayout.SIZE_AT, size);
+        segment.set(Layouts.LONG, base + TrieLayout.TYPE_AT, type.code());
+        segment.set(Layouts.LONG, base + TrieLayout.KEYS_AT, keys.count());
+        segment.set(Layouts.LONG, base + TrieLayout.VALS_AT, vals.count());
+        segment.set(Layouts.LONG, base + TrieLayout.UPDATES_AT, times.count());
+        long min = times.lastLong();
+        long max = min;
+        if (times.encoding() == TrieLayout.FIXED) {
+            Column column = times.bind(lastVal);
+            for (long i = 0; i < times.count(); i++) {
+                long time = column.longAt(i) + Long.MIN_VALUE;
+                min = Math.min(min + Long.MIN_VALUE, time) + Long.MIN_VALUE;
+                max = Math.max(max + Long.MIN_VALUE, time) + Long.MIN_VALUE;
+            }
+        }
+        segment.set(Layouts.LONG, base + TrieLayout.TIME_MIN_AT, min);
+        segment.set(Layouts.LONG, base + TrieLayout.TIME_MAX_AT, max);
+    }
+
+    /** Writes directory and columns at {@code base}, or only adds up their size if that is -1. */
+    private long image(long base) {
+        long at = TrieLayout.HEADER_BYTES;
+        at = column(base, at, TrieLayout.KEYS, keys);
+        at = bounds(base, at, TrieLayout.KEY_BOUNDS, keyBounds);
+        at = column(base, at, TrieLayout.VALS, vals);
+        at = bounds(base, at, TrieLayout.VAL_BOUNDS, valBounds);
+        at = column(base, at, TrieLayout.TIMES, times);
+        at = column(base, at, TrieLayout.DIFFS, diffs);
+        return column(base, at, TrieLayout.PAYLOADS, payloads);
+    }
+
+    private long column(long base, long at, int index, ColumnBuilder column) {
+        if (base == -1) {
+            return at + column.sealedBytes();
+        }
+        long bytes = column.seal(base + at);
+        long width = column.encoding() == TrieLayout.VARIABLE ? 0 : column.width();
+        entry(base, index, column.encoding(), width, at, bytes);
+        assert TrieLayout.align(bytes) == column.sealedBytes();
+        return at + TrieLayout.align(bytes);
+    }
+
+    private long bounds(long base, long at, int index, BoundsBuilder column) {
+        if (base == -1) {
+            return at + TrieLayout.align(column.closedBytes());
+        }
+        long bytes = column.seal(base + at);
+        if (column.isStrided()) {
+            entry(base, index, TrieLayout.CONSTANT, column.stride(), at, 0);
+        } else {
+            entry(base, index, TrieLayout.VARIABLE, 0, at, bytes);
+        }
+        return at + TrieLayout.align(bytes);
+    }
+
+    private void entry(long base, int index, int encoding, long width, long at, long bytes) {
+        long entry = base + TrieLayout.DIRECTORY_AT + (long) index * TrieLayout.ENTRY_BYTES;
+        segment.set(Layouts.INT, entry + TrieLayout.ENTRY_ENCODING_AT, encoding);
+        segment.set(Layouts.INT, entry + TrieLayout.ENTRY_WIDTH_AT, (int) width);
+        segment.set(Layouts.LONG, entry + TrieLayout.ENTRY_OFFSET_AT, at);
+        segment.set(Layouts.LONG, entry + TrieLayout.ENTRY_SIZE_AT, bytes);
+    }
+
+    /** Forgets what was appended; keeps the room. */
+    public void clear() {
+        keys.clear(KEPT_BYTES_MAX);
+        keyBounds.clear(KEPT_BYTES_MAX);
+        vals.clear(KEPT_BYTES_MAX);
+        valBounds.clear(KEPT_BYTES_MAX);
+        times.clear(KEPT_BYTES_MAX);
+        diffs.clear(KEPT_BYTES_MAX);
+        payloads.clear(KEPT_BYTES_MAX);
+    }
+
+    @Override
+    public void close() {
+        keys.close();
+        keyBounds.close();
+        vals.close();
+        valBounds.close();
+        times.close();
+        diffs.close();
+        payloads.close();
+    }
+}

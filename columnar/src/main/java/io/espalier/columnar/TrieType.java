@@ -1,0 +1,64 @@
+package io.espalier.columnar;
+
+/**
+ * The type of a trie, fixed when it is created. Times are unsigned 64-bit epochs.
+ *
+ * @param key the type of keys; not unit
+ * @param val the type of vals
+ * @param diff how updates fold
+ */
+public record TrieType(ColumnType key, ColumnType val, DiffType diff) {
+
+    /** Bytes to bytes with counts: what tables and traces hold. */
+    public static final TrieType BYTES_TO_BYTES =
+            new TrieType(ColumnType.BYTES, ColumnType.BYTES, DiffType.COUNT);
+
+    /** Bytes to upserts: what a stash of commands holds. */
+    public static final TrieType BYTES_UPSERTS =
+            new TrieType(ColumnType.BYTES, ColumnType.UNIT, DiffType.UPSERT);
+
+    public TrieType {
+        if (key.kind() == ColumnType.Kind.UNIT) {
+            throw new IllegalArgumentException("a trie with unit keys; give it long, tuple or bytes");
+        }
+    }
+
+    /** The type as the eight bytes that the chunk image stores. */
+    long code() {
+        return key.kind().code
+                | (long) key.words() << 8
+                | (long) val.kind().code << 16
+                | (long) val.words() << 24
+                | (long) diff.code << 40;
+    }
+
+    /**
+     * The type of a stored code.
+     *
+     * @throws ImageException if no type has that code
+     */
+    static TrieType ofCode(long code) {
+        try {
+            ColumnType key = column((int) (code & 0xFF), (int) (code >>> 8 & 0xFF));
+            ColumnType val = column((int) (code >>> 16 & 0xFF), (int) (code >>> 24 & 0xFF));
+            for (DiffType diff : DiffType.values()) {
+                TrieType type = new TrieType(key, val, diff);
+                if (type.code() == code) {
+                    return type;
+                }
+            }
+        } catch (IllegalArgumentException e) {
+            throw new ImageException("type code 0x" + Long.toHexString(code) + ": " + e.getMessage());
+        }
+        throw new ImageException("type code 0x" + Long.toHexString(code) + " is not known");
+    }
+
+    private static ColumnType column(int code, int words) {
+        for (ColumnType.Kind kind : ColumnType.Kind.values()) {
+            if (kind.code == code) {
+                return new ColumnType(kind, words);
+            }
+        }
+        throw new IllegalArgumentException("column kind " + code);
+    }
+}

@@ -1,0 +1,266 @@
+package io.espalier.columnar;
+
+import io.espalier.memory.Checksums;
+import io.espalier.memory.Layouts;
+import io.espalier.memory.NativeMemory;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A chunk image read in place, wherever its bytes are: resident, mapped, or decompressed. Three
+ * layers of groups over four of content: key {@code k} has vals {@code [valsFrom(k), valsTo(k))},
+ * val {@code v} has updates {@code [updatesFrom(v), updatesTo(v))}, and each update has a time and a
+ * diff.
+ *
+ * <p>A view owns nothing and may be bound again and again; it is valid while the bytes are pinned.
+ * Not thread-safe.
+ */
+public final class TrieView {
+
+    private MemorySegment segment = MemorySegment.NULL;
+    private long offset;
+    private long sizeBytes;
+    private TrieType type = TrieType.BYTES_TO_BYTES;
+    private long typeCode = type.code();
+    private long keyCount;
+    private long valCount;
+    private long updateCount;
+    private long timeMin;
+    private long timeMax;
+
+    private final Column keys = new Column();
+    private final Bounds keyBounds = new Bounds();
+    private final Column vals = new Column();
+    private final Bounds valBounds = new Bounds();
+    private final Column times = new Column();
+    private final Column diffs = new Column();
+    private final Column payloads = new Column();
+
+    public TrieView() {}
+
+    /**
+     * Reads the header of an image whose bytes are known to be whole.
+     *
+     * @throws ImageException if there is no image
+     */
+    public TrieView bind(NativeMemory memory, long offset) {
+        return bind(memory.segment(), offset);
+    }
+
+    TrieView bind(MemorySegment segment, long offset) {
+        if (segment.get(Layouts.LONG, offset) != TrieLayout.MAGIC) {
+            throw new ImageException("no chunk image at " + offset + ": the magic number is missing");
+        }
+        this.segment = segment;
+        this.offset = offset;
+        sizeBytes = segment.get(Layouts.LONG, offset + TrieLayout.SIZE_AT);
+        long code = segment.get(Layouts.LONG, offset + TrieLayout.TYPE_AT);
+        if (code != typeCode) {
+            type = TrieType.ofCode(code);
+            typeCode = code;
+        }
+        keyCount = segment.get(Layouts.LONG, offset + TrieLayout.KEYS_AT);
+        valCount = segment.get(Layouts.LONG, offset + TrieLayout.VALS_AT);
+        updateCount = segment.get(Layouts.LONG, offset + TrieLayout.UPDATES_AT);
+        timeMin = segment.get(Layouts.LONG, offset + TrieLayout.TIME_MIN_AT);
+        timeMax = segment.get(Layouts.LONG, offset + TrieLayout.TIME_MAX_AT);
+        bind(keys, TrieLayout.KEYS, type.key().kind(), keyCount);
+        bind(keyBounds, TrieLayout.KEY_BOUNDS, keyCount);
+        bind(vals, TrieLayout.VALS, type.val().kind(), valCount);
+        bind(valBounds, TrieLayout.VAL_BOUNDS, valCount);
+        bind(times, TrieLayout.TIMES, ColumnType.Kind.LONG, updateCount);
+        bind(diffs, TrieLayout.DIFFS, ColumnType.Kind.LONG, updateCount);
+        bind(payloads, TrieLayout.PAYLOADS, ColumnType.Kind.BYTES, updateCount);
+        return this;
+    }
+
+    private void bind(Column column, int index, ColumnType.Kind kind, long count) {
+        long entry = offset + TrieLayout.DIRECTORY_AT + (long) index * TrieLayout.ENTRY_BYTES;
+        int encoding = segment.get(Layouts.INT, entry + TrieLayout.ENTRY_ENCODING_AT);
+        long width = segment.get(Layouts.INT, entry + TrieLayout.ENTRY_WIDTH_AT) & 0xFFFFFFFFL;
+        long at = offset + segment.get(Layouts.LONG, entry + TrieLayout.ENTRY_OFFSET_AT);
+        long data = at;
+        if (encoding == TrieLayout.VARIABLE) {
+            data = at + TrieLayout.align((count + 1) * Integer.BYTES);
+        }
+        column.bind(kind, encoding, width, segment, at, data, count);
+    }
+
+    private void bind(Bounds bounds, int index, long count) {
+        long entry = offset + TrieLayout.DIRECTORY_AT + (long) index * TrieLayout.ENTRY_BYTES;
+        int encoding = segment.get(Layouts.INT, entry + TrieLayout.ENTRY_ENCODING_AT);
+        long width = segment.get(Layouts.INT, entry + TrieLayout.ENTRY_WIDTH_AT) & 0xFFFFFFFFL;
+        long at = offset + segment.get(Layouts.LONG, entry + TrieLayout.ENTRY_OFFSET_AT);
+        bounds.bind(encoding == TrieLayout.CONSTANT ? width : 0, segment, at, count);
+    }
+
+    /** The size of the image at an offset, from its header. */
+    public static long sizeBytesAt(MemorySegment segment, long offset) {
+        return segment.get(Layouts.LONG, offset + TrieLayout.SIZE_AT);
+    }
+
+    /**
+     * Writes the checksum into the header of an image that is about to leave memory. Doing so twice
+     * writes the same bytes.
+     */
+    public static void stamp(MemorySegment segment, long offset) {
+        segment.set(Layouts.INT, offset + TrieLayout.CHECKSUM_AT, checksum(segment, offset));
+    }
+
+    private static int checksum(MemorySegment segment, long offset) {
+        long size = sizeBytesAt(segment, offset);
+        return Checksums.crc32c(
+                segment, offset + TrieLayout.VERSION_AT, size - TrieLayout.VERSION_AT);
+    }
+
+    /**
+     * Checks that {@code [offset, offset + sizeBytes)} is one whole, stamped image: magic, version,
+     * size, checksum, and that every column lies where it may.
+     *
+     * @throws ImageException that says what is wrong
+     */
+    public static void check(MemorySegment segment, long offset, long sizeBytes) {
+        if (sizeBytes < TrieLayout.HEADER_BYTES) {
+            throw new ImageException(
+                    "chunk image of " + sizeBytes + " bytes, expected " + TrieLayout.HEADER_BYTES
+                            + " or more");
+        }
+        if (segment.get(Layouts.LONG, offset) != TrieLayout.MAGIC) {
+            throw new ImageException("the magic number of a chunk image is missing");
+        }
+        int version = segment.get(Layouts.INT, offset + TrieLayout.VERSION_AT);
+        if (version != TrieLayout.VERSION) {
+            throw new ImageException(
+                    "chunk image has version " + version + ", expected " + TrieLayout.VERSION);
+        }
+        long size = sizeBytesAt(segment, offset);
+        if (size != sizeBytes) {
+            throw new ImageException("chunk image has size " + size + ", expected " + sizeBytes);
+        }
+        int found = segment.get(Layouts.INT, offset + TrieLayout.CHECKSUM_AT);
+        int expected = checksum(segment, offset);
+        if (found != expected) {
+            throw new ImageException(
+                    "chunk image has CRC32C 0x" + Integer.toHexString(expected) + ", expected 0x"
+                            + Integer.toHexString(found));
+        }
+        new ImageCheck(segment, offset, sizeBytes).run();
+    }
+
+    /** The type of the trie. */
+    public TrieType type() {
+        return type;
+    }
+
+    /** The size of the image in bytes. */
+    public long sizeBytes() {
+        return sizeBytes;
+    }
+
+    /** Where the image starts in its segment. */
+    public long offset() {
+        return offset;
+    }
+
+    /** The segment that holds the image. */
+    public MemorySegment segment() {
+        return segment;
+    }
+
+    public long keyCount() {
+        return keyCount;
+    }
+
+    /** The number of distinct (key, val). */
+    public long valCount() {
+        return valCount;
+    }
+
+    /** The number of updates: (key, val, time), each with its diff. */
+    public long updateCount() {
+        return updateCount;
+    }
+
+    /** The least time, unsigned. */
+    public long timeMin() {
+        return timeMin;
+    }
+
+    /** The greatest time, unsigned. */
+    public long timeMax() {
+        return timeMax;
+    }
+
+    /** The distinct keys, ascending. */
+    public Column keys() {
+        return keys;
+    }
+
+    /** The vals of all keys, in order; ascending within a key. */
+    public Column vals() {
+        return vals;
+    }
+
+    /** The times of all vals, in order; ascending (unsigned) within a val. */
+    public Column times() {
+        return times;
+    }
+
+    /** One for each update: the count, or the order key of an upsert. */
+    public Column diffs() {
+        return diffs;
+    }
+
+    /** One for each update of an upsert trie: what was upserted. */
+    public Column payloads() {
+        return payloads;
+    }
+
+    public long valsFrom(long key) {
+        return keyBounds.start(key);
+    }
+
+    public long valsTo(long key) {
+        return keyBounds.end(key);
+    }
+
+    public long updatesFrom(long val) {
+        return valBounds.start(val);
+    }
+
+    public long updatesTo(long val) {
+        return valBounds.end(val);
+    }
+
+    /** The first update of a key; of {@code keyCount()}, the number of updates. */
+    public long updatesFromKey(long key) {
+        return valBounds.start(keyBounds.start(key));
+    }
+
+    /** The val that an update belongs to. */
+    public long valOfUpdate(long update) {
+        return valBounds.groupOf(update);
+    }
+
+    /** The key that a val belongs to. */
+    public long keyOfVal(long val) {
+        return keyBounds.groupOf(val);
+    }
+
+    /** The time of an update, unsigned. */
+    public long timeAt(long update) {
+        return times.longAt(update);
+    }
+
+    /** The count of an update, or the order key of an upsert. */
+    public long diffAt(long update) {
+        return diffs.longAt(update);
+    }
+
+    Bounds keyBounds() {
+        return keyBounds;
+    }
+
+    Bounds valBounds() {
+        return valBounds;
+    }
+}
