@@ -182,6 +182,11 @@ public final class AsOfCursor implements AutoCloseable {
         return key;
     }
 
+    /** Whether the key of the row is value {@code probe} of {@code probes}. */
+    public boolean keyEquals(Column probes, long probe) {
+        return Column.compare(keys, key, probes, probe) == 0;
+    }
+
     /** The column that holds the val of the row, at {@link #val()}. */
     public Column vals() {
         return vals;

@@ -37,7 +37,8 @@ import org.jspecify.annotations.Nullable;
  *   set, delete, ...           commands at times not below the input's frontier
  *   advanceInput(i)            no more commands below i
  *   drain(p, runs, out)        while p &lt; i: decides all commands at p, the trace's upper
- *   ... append what came out; the trace's upper is p + 1 then; drain again
+ *   ... append what came out: the trace's upper is p + 1 then
+ *   settle(true)               drain again
  * </pre>
  *
  * <p>A command below the trace's upper is dropped: the trace covers its time, and what it would
@@ -70,13 +71,15 @@ public final class UpsertOperator implements AutoCloseable {
     private long inputUpper;
     private boolean inputClosed;
 
+    /** What was taken out of the stash and may have to go back. */
+    private @Nullable Batch drained;
+
     // of the drain under way
     private long eligible;
     private long inserts;
     private long updates;
     private long deletes;
     private long outputs;
-    private long dropped;
 
     public UpsertOperator(Pager pager) {
         this.pager = pager;
@@ -188,7 +191,8 @@ public final class UpsertOperator implements AutoCloseable {
 
     /**
      * Decides all commands at time {@code persistUpper}, if the input is past it: sends the
-     * differences at that time, in order, to {@code out}, which is not finished by this.
+     * differences at that time, in order, to {@code out}, which is not finished by this. Then
+     * {@link #settle} says whether they were appended.
      *
      * @param persistUpper the upper frontier of the trace: it holds exactly the times below
      * @param trace the runs of the trace, of bytes to bytes with counts
@@ -200,32 +204,47 @@ public final class UpsertOperator implements AutoCloseable {
         if (!finished || stash.isEmpty()) {
             return DrainStats.NONE;
         }
+        if (drained != null) {
+            throw new IllegalStateException("a drain is not settled yet; settle it first");
+        }
         eligible = 0;
         inserts = 0;
         updates = 0;
         deletes = 0;
         outputs = 0;
-        dropped = 0;
         Batch sealed = stash.seal(persistUpper + 1);
-        try {
-            int windowKeys = windowKeys(trace);
-            for (long chunk = 0; chunk < sealed.chunkCount(); chunk++) {
-                ChunkPin pin = sealed.open(chunk, view);
-                try {
-                    for (long from = 0; from < view.keyCount(); from += windowKeys) {
-                        long to = Math.min(view.keyCount(), from + windowKeys);
-                        drainWindow(from, to, persistUpper, trace, out);
-                    }
-                } finally {
-                    pin.close();
+        drained = sealed;
+        int windowKeys = windowKeys(trace);
+        for (long chunk = 0; chunk < sealed.chunkCount(); chunk++) {
+            ChunkPin pin = sealed.open(chunk, view);
+            try {
+                for (long from = 0; from < view.keyCount(); from += windowKeys) {
+                    long to = Math.min(view.keyCount(), from + windowKeys);
+                    drainWindow(from, to, persistUpper, trace, out);
                 }
-                // the chunk is done with before the next is loaded
-                sealed.passed(chunk);
+            } finally {
+                pin.close();
             }
-        } finally {
-            sealed.close();
         }
-        return new DrainStats(eligible, inserts, updates, deletes, outputs, dropped);
+        return new DrainStats(
+                eligible, inserts, updates, deletes, outputs, sealed.updateCount() - eligible);
+    }
+
+    /**
+     * Says what became of the last drain. If what came out was appended to the trace, the commands
+     * are forgotten; if not, they wait again and the same time can be drained again.
+     */
+    public void settle(boolean appended) {
+        Batch sealed = drained;
+        if (sealed == null) {
+            return;
+        }
+        drained = null;
+        if (appended) {
+            sealed.close();
+        } else {
+            stash.giveBack(sealed);
+        }
     }
 
     /** Few keys at once where the values of the trace are large. */
@@ -249,7 +268,6 @@ public final class UpsertOperator implements AutoCloseable {
             }
         }
         if (probes.count() == 0) {
-            dropped += view.updatesFromKey(toKey) - view.updatesFromKey(fromKey);
             return;
         }
         List<Batch> staging = new ArrayList<>();
@@ -259,11 +277,9 @@ public final class UpsertOperator implements AutoCloseable {
                 boolean hasOld = old.next();
                 for (long key = fromKey; key < toKey; key++) {
                     long update = updateAt(key, time);
-                    dropped += view.updatesFromKey(key + 1) - view.updatesFromKey(key);
                     if (update < 0) {
                         continue;
                     }
-                    dropped--;
                     boolean matches =
                             hasOld && Column.compare(old.keys(), old.key(), view.keys(), key) == 0;
                     decide(key, update, time, matches ? old : null, out);
@@ -385,6 +401,7 @@ public final class UpsertOperator implements AutoCloseable {
 
     @Override
     public void close() {
+        settle(true);
         stash.close();
         probes.close();
         stagingBuilder.close();
