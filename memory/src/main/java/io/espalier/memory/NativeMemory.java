@@ -718,6 +718,8 @@ public final class NativeMemory implements AutoCloseable {
             throw new IllegalStateException(
                     "native memory is in use by a call of another thread that holds no lease", e);
         }
+        // what could not be cleared went with the rest
+        mappedFiles.addAndGet(-stuck.size / 2);
     }
 
     private IllegalStateException leaked() {
