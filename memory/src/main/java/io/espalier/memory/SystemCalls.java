@@ -47,6 +47,13 @@ final class SystemCalls {
     private static final int MADV_WILLNEED = 3;
     private static final int MADV_DONTNEED = 4;
     private static final int MADV_NOHUGEPAGE = 15;
+    private static final int MADV_POPULATE_READ = 22;
+
+    private static final int EINTR = 4;
+    private static final int EAGAIN = 11;
+    private static final int EFAULT = 14;
+    private static final int EINVAL = 22;
+    private static final int EHWPOISON = 133;
 
     private static final int SEEK_END = 2;
     private static final int O_RDONLY = 0;
@@ -291,11 +298,40 @@ final class SystemCalls {
         boolean ignored = advise(range, MADV_WILLNEED);
     }
 
+    /** What became of {@link #populate}. */
+    enum Populated {
+        DONE,
+        UNREADABLE,
+        UNSUPPORTED
+    }
+
+    /** Reads the pages of the range in, or says why not; never raises a signal. */
+    static Populated populate(MemorySegment range) {
+        int errno;
+        do {
+            errno = tryAdvise(range, MADV_POPULATE_READ);
+        } while (errno == EINTR || errno == EAGAIN);
+        return switch (errno) {
+            case 0 -> Populated.DONE;
+            case EFAULT, EHWPOISON -> Populated.UNREADABLE;
+            case EINVAL -> Populated.UNSUPPORTED;
+            default ->
+                    throw new IllegalStateException(
+                            "madvise(" + MADV_POPULATE_READ + ") failed with errno " + errno);
+        };
+    }
+
     private static boolean advise(MemorySegment range, int advice) {
+        return tryAdvise(range, advice) == 0;
+    }
+
+    /** Gives the advice; the answer is 0 or the errno. */
+    private static int tryAdvise(MemorySegment range, int advice) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment state = arena.allocate(CALL_STATE);
-            return (int) handles().madvise().invokeExact(state, range, range.byteSize(), advice)
-                    == 0;
+            int result =
+                    (int) handles().madvise().invokeExact(state, range, range.byteSize(), advice);
+            return result == 0 ? 0 : errno(state);
         } catch (Throwable e) {
             throw unexpected(e);
         }
