@@ -158,8 +158,9 @@ class TrieModelTest {
                 staging.close();
                 merged.close();
                 batches.forEach(Batch::close);
-                assertEquals(0, memory.stats().leases(), "seed " + seed);
+                assertEquals(0, memory.stats().leasedBytes(), "seed " + seed);
             }
+            pager.close();
         }
     }
 }
