@@ -21,6 +21,7 @@ public final class NativeBuffer implements AutoCloseable {
     private long sizeBytes;
     private long capacityBytes;
 
+    /** An empty buffer that will take its bytes from {@code memory}. */
     public NativeBuffer(NativeMemory memory) {
         this.memory = memory;
         this.segment = memory.segment();

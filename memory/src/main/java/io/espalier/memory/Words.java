@@ -14,14 +14,17 @@ public final class Words {
 
     private Words() {}
 
+    /** The 64-bit word at {@code index}. */
     public static long getLong(MemorySegment segment, long offset, long index) {
         return segment.get(Layouts.LONG, offset + (index << 3));
     }
 
+    /** Writes the 64-bit word at {@code index}. */
     public static void setLong(MemorySegment segment, long offset, long index, long value) {
         segment.set(Layouts.LONG, offset + (index << 3), value);
     }
 
+    /** The 32-bit word at {@code index}. */
     public static int getInt(MemorySegment segment, long offset, long index) {
         return segment.get(Layouts.INT, offset + (index << 2));
     }
@@ -31,6 +34,7 @@ public final class Words {
         return segment.get(Layouts.INT, offset + (index << 2)) & 0xFFFFFFFFL;
     }
 
+    /** Writes the 32-bit word at {@code index}. */
     public static void setInt(MemorySegment segment, long offset, long index, int value) {
         segment.set(Layouts.INT, offset + (index << 2), value);
     }
