@@ -3,7 +3,6 @@ package io.espalier.spine.disk;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.RandomAccessFile;
-import java.io.SyncFailedException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 
@@ -78,7 +77,7 @@ final class FolderFile implements DiskFile {
     public void sync() throws IOException {
         try {
             file.getFD().sync();
-        } catch (SyncFailedException e) {
+        } catch (IOException e) {
             throw new DiskSyncException(
                     disk.describe(name) + " cannot be synced: " + FolderDisk.reason(e), e);
         }

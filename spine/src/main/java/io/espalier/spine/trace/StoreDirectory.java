@@ -95,6 +95,7 @@ public final class StoreDirectory implements AutoCloseable {
     private long rolloverBytes;
     private long nextFileId;
     private boolean batchFolderDirty;
+    private int sweptFiles;
     private boolean closed;
 
     private volatile StoreException.@Nullable Stopped stopped;
@@ -190,7 +191,8 @@ public final class StoreDirectory implements AutoCloseable {
                 new StoreDirectory(disk, state, options, lock, store, readOnly);
         if (!readOnly) {
             scan = directory.fence(scan);
-            directory.sweep();
+            directory.sweep(/* stateIsDurable= */ false);
+            disk.createFolder(Names.BATCH_FOLDER);
             directory.nextFileId = state.nextFileId();
             directory.startManifest(
                     new Header(
@@ -198,6 +200,7 @@ public final class StoreDirectory implements AutoCloseable {
                             store.manifestNumber() + 1,
                             directory.store.term(),
                             scan.nextSequence()));
+            directory.sweep(/* stateIsDurable= */ true);
         }
         if (scan.note() != null) {
             directory.note(scan.note());
@@ -226,20 +229,22 @@ public final class StoreDirectory implements AutoCloseable {
         return fileBytes == scan.fileBytes() ? scan : StoreCheck.replay(disk, store, state);
     }
 
-    /** Deletes what a crash left. */
-    private void sweep() throws IOException {
-        int count = 0;
+    /**
+     * Deletes what a crash left. Before the state that was read is durable anew, only what no state
+     * refers to, neither this one nor one before it: the last records may be seen now and yet be lost
+     * with the next loss of power, and then what they dropped is needed again.
+     */
+    private void sweep(boolean stateIsDurable) throws IOException {
         String manifest = ManifestFormat.fileName(store.manifestNumber());
         for (StoreLayout.Stray stray : StoreLayout.strays(disk, manifest, state)) {
-            if (stray.isOurs()) {
-                disk.delete(stray.name());
-                count++;
+            if (stray.isOurs() && (stateIsDurable || stray.fileId() >= state.nextFileId())) {
+                deleteQuietly(stray.name());
+                sweptFiles++;
             }
         }
-        if (count > 0) {
-            note(disk.describe("") + ": " + count + " files of unfinished work were deleted");
+        if (stateIsDurable && sweptFiles > 0) {
+            note(disk.describe("") + ": " + sweptFiles + " files of unfinished work were deleted");
         }
-        disk.createFolder(Names.BATCH_FOLDER);
     }
 
     /** Writes a manifest with the present state, lets it count, and drops the one before. */

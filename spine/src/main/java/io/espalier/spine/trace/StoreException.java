@@ -17,10 +17,18 @@ public abstract sealed class StoreException extends RuntimeException {
     private static final long serialVersionUID = 1;
 
     private final String path;
+    private final String message;
 
     private StoreException(String path, String message, @Nullable Throwable cause) {
-        super(path + ": " + message, cause);
+        super(null, cause);
         this.path = path;
+        this.message = path + ": " + message;
+    }
+
+    /** One line: the file or folder, what is the matter, what can be done. */
+    @Override
+    public final String getMessage() {
+        return message;
     }
 
     /** The file or folder that it is about. */

@@ -158,9 +158,18 @@ record StoreFile(UUID storeId, long term, long manifestNumber, long manifestByte
         } catch (DiskFullException | AccessDeniedException e) {
             throw e;
         } catch (IOException e) {
-            throw new DiskSyncException(
-                    disk.describe(NAME) + ": it is unknown whether it was replaced", e);
+            throw unknown(disk, e);
         }
-        disk.syncFolder("");
+        try {
+            disk.syncFolder("");
+        } catch (IOException e) {
+            throw unknown(disk, e);
+        }
+    }
+
+    private static DiskSyncException unknown(Disk disk, IOException e) {
+        return new DiskSyncException(
+                disk.describe(NAME) + ": it is unknown whether it was replaced: " + e.getMessage(),
+                e);
     }
 }

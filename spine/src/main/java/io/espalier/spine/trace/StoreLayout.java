@@ -74,8 +74,13 @@ final class StoreLayout {
                         + names.getFirst() + "; give the folder of a store, or a new or empty one");
     }
 
-    /** A file that is no part of the store. */
-    record Stray(String name, boolean isOurs) {}
+    /**
+     * A file that is no part of the store.
+     *
+     * @param isOurs whether it is one of ours, to be deleted
+     * @param fileId the id if it is a batch file; beyond all ids if it is another one of ours
+     */
+    record Stray(String name, boolean isOurs, long fileId) {}
 
     /**
      * The files that are no part of the store: left by a crash, which are ours to delete, or put there
@@ -94,13 +99,13 @@ final class StoreLayout {
             }
             boolean isOurs =
                     name.equals(StoreFile.TEMPORARY_NAME) || ManifestFormat.fileNumber(name) >= 0;
-            strays.add(new Stray(name, isOurs));
+            strays.add(new Stray(name, isOurs, isOurs ? Long.MAX_VALUE : -1));
         }
         if (disk.exists(Names.BATCH_FOLDER)) {
             for (String name : disk.list(Names.BATCH_FOLDER)) {
                 long id = Names.batchId(name);
                 if (!Names.isIgnored(name) && (id < 0 || !state.refersTo(id))) {
-                    strays.add(new Stray(Names.BATCH_FOLDER + "/" + name, id >= 0));
+                    strays.add(new Stray(Names.BATCH_FOLDER + "/" + name, id >= 0, id));
                 }
             }
         }

@@ -294,7 +294,11 @@ public final class SimulatedDisk implements Disk {
         if (fault == Fault.CRASH) {
             down = true;
         }
-        if (fault == Fault.DENIED || (readOnly && writes)) {
+        if (!writes) {
+            // a sync is refused in one way only
+            return fault == null || fault == Fault.CRASH ? fault : Fault.SYNC_FAILS;
+        }
+        if (fault == Fault.DENIED || readOnly) {
             throw new AccessDeniedException(describe(name));
         }
         return fault;
@@ -437,7 +441,7 @@ public final class SimulatedDisk implements Disk {
     @Override
     public synchronized void syncFolder(String folder) throws IOException {
         Fault fault = step(folder, false);
-        boolean fails = fault == Fault.SYNC_FAILS || fault == Fault.FULL;
+        boolean fails = fault == Fault.SYNC_FAILS;
         for (String name : List.copyOf(history.keySet())) {
             if (!folderOf(name).equals(folder)) {
                 continue;
@@ -611,7 +615,7 @@ public final class SimulatedDisk implements Disk {
             synchronized (SimulatedDisk.this) {
                 check(true);
                 Fault fault = step(name, false);
-                if (fault == Fault.SYNC_FAILS || fault == Fault.FULL) {
+                if (fault == Fault.SYNC_FAILS) {
                     // the system drops what it could not write, and goes on showing it
                     body.pending.clear();
                     throw new DiskSyncException(describe(name) + " cannot be synced (simulated)");
