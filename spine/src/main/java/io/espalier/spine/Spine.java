@@ -30,6 +30,9 @@ public final class Spine {
     /** The most updates that a spine may hold. */
     public static final long MAX_UPDATES = (1L << 61) - 1;
 
+    /** The most batches that may wait for compaction, also empty ones. */
+    public static final int MAX_PARTS = 1 << 24;
+
     private final Levels levels = new Levels();
 
     /**
@@ -89,6 +92,7 @@ public final class Spine {
      *
      * @param batch begins at {@link #upper}, ends later, and has a since not beyond {@link #since}
      * @return what is worth compacting now, often nothing
+     * @throws IllegalStateException if {@link #MAX_PARTS} batches wait for compaction
      * @throws IllegalArgumentException if the batch does not fit, lists a run that is already
      *     there, or would exceed {@link #MAX_UPDATES}
      */
@@ -146,6 +150,7 @@ public final class Spine {
      *
      * @param effort how much fuel to give, in updates, at least 0
      * @throws IllegalArgumentException if the effort is negative
+     * @throws IllegalStateException if {@link #MAX_PARTS} batches wait for compaction
      */
     public Exertion exert(long effort) {
         if (effort < 0) {
@@ -368,6 +373,10 @@ public final class Spine {
     private SpineId takeId() {
         if (nextId == Long.MAX_VALUE) {
             throw new IllegalStateException("the spine has given out all " + nextId + " ids");
+        }
+        if (batches().stream().mapToLong(batch -> batch.parts().size()).sum() >= MAX_PARTS) {
+            throw new IllegalStateException(
+                    "the spine lists " + MAX_PARTS + " batches, its limit; compact it first");
         }
         return new SpineId(nextId, ++nextId);
     }

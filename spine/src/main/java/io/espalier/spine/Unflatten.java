@@ -35,6 +35,12 @@ final class Unflatten {
                         name + " is at level " + level + ", which has two older batches already");
             }
             level = fact.level();
+            if (last != null
+                    && (last.id().end() != fact.id().first()
+                            || !last.description().upper().equals(fact.description().lower()))) {
+                throw new SpineFormatException(
+                        name + " does not follow batch " + last.id() + " " + last.description());
+            }
             int first = next;
             long updateCount = 0;
             while (next < parts.size() && fact.id().covers(parts.get(next).id())) {
@@ -51,12 +57,6 @@ final class Unflatten {
                             parts.subList(first, next),
                             fact.claimedAtMillis(),
                             updateCount);
-            if (last != null
-                    && (last.id().end() != fact.id().first()
-                            || !last.description().upper().equals(fact.description().lower()))) {
-                throw new SpineFormatException(
-                        name + " does not follow batch " + last.id() + " " + last.description());
-            }
             levels.ensure(level).restore(batch);
             last = batch;
         }
