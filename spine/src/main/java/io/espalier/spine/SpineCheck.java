@@ -130,7 +130,9 @@ final class SpineCheck {
             return name + "with " + work + " work to do, expected 0 to " + workMax;
         }
         BigInteger weight = levels.weightBelow(index);
-        BigInteger needed = weight.shiftLeft(2).add(BigInteger.valueOf(work));
+        // Work of 0 counts as 1: such a merge still stands in the way until fuel is next handed
+        // out.
+        BigInteger needed = weight.shiftLeft(2).add(BigInteger.valueOf(Math.max(work, 1)));
         if (needed.compareTo(BigInteger.ONE.shiftLeft(index + 2)) > 0) {
             return name
                     + "with "

@@ -326,9 +326,11 @@ class SpineFlattenTest {
                     new FlatBatch(ids[i], i < 2 ? 4 : 3, times(i, i + 1, 0), OptionalLong.empty()));
         }
         FlatMerge lower = new FlatMerge(new SpineId(2, 4), at(0), 0);
-        FlatMerge upper = new FlatMerge(new SpineId(0, 2), at(0), 1);
-        assertRefused(
-                "merges 0-2 with 1 work to do over 16 of weight below",
-                new FlatSpine(at(0), at(4), 4, parts, batches, List.of(upper, lower)));
+        for (long work : List.of(0L, 1L)) {
+            FlatMerge upper = new FlatMerge(new SpineId(0, 2), at(0), work);
+            assertRefused(
+                    "merges 0-2 with " + work + " work to do over 16 of weight below",
+                    new FlatSpine(at(0), at(4), 4, parts, batches, List.of(upper, lower)));
+        }
     }
 }
