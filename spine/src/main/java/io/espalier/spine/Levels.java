@@ -123,13 +123,17 @@ final class Levels {
     }
 
     /**
-     * The weight below a level: the updates there if each batch were as large as its level admits.
-     * Exact, since the account of fuel must be.
+     * The updates at a level if each batch were as large as it admits. Exact, since the account of
+     * fuel must be.
      */
-    BigInteger weightBelow(int index) {
+    static BigInteger weight(Level level, int index) {
+        return BigInteger.valueOf(level.batches().size()).shiftLeft(index);
+    }
+
+    private BigInteger weightBelow(int index) {
         BigInteger weight = BigInteger.ZERO;
         for (int i = 0; i < index; i++) {
-            weight = weight.add(BigInteger.valueOf(levels.get(i).batches().size()).shiftLeft(i));
+            weight = weight.add(weight(levels.get(i), i));
         }
         return weight;
     }

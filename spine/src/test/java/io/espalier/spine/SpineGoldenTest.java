@@ -29,6 +29,7 @@ class SpineGoldenTest {
                 "g7-empty-after-data",
                 "g9-exert",
                 "g9-exert-merge",
+                "g9-exert-tidy",
                 "stale-result-by-times",
                 "s24-fuel-saturates",
                 "refusals"

@@ -233,4 +233,10 @@ class SpineTest {
                     name);
         }
     }
+
+    @Test
+    void aRunIdReadsAsThirtyTwoDigits() {
+        // Fails when an id in a message cannot be told from another.
+        assertEquals("0000000000000001fffffffffffffffe", new RunId(1, -2).toString());
+    }
 }
