@@ -1,13 +1,12 @@
 package io.espalier.spine;
 
-import org.jspecify.annotations.Nullable;
-
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Keeps the batches of one collection in order, and says which of them are worth compacting when.
@@ -278,10 +277,8 @@ public final class Spine {
             if (free
                     && (!batch.isCompact()
                             || batch.parts().stream()
-                                    .anyMatch(
-                                            part ->
-                                                    part.batch()
-                                                            .writtenBefore(minWriterVersion)))) {
+                                    .anyMatch(part ->
+                                            part.batch().writtenBefore(minWriterVersion)))) {
                 requests.add(batch.request());
             }
         }
@@ -398,10 +395,9 @@ public final class Spine {
             return true;
         }
         validate()
-                .ifPresent(
-                        violation -> {
-                            throw new AssertionError(violation);
-                        });
+                .ifPresent(violation -> {
+                    throw new AssertionError(violation);
+                });
         return true;
     }
 }

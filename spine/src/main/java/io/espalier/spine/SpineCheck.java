@@ -1,11 +1,10 @@
 package io.espalier.spine;
 
-import org.jspecify.annotations.Nullable;
-
 import java.math.BigInteger;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** Everything that holds between two calls of a spine. */
 final class SpineCheck {

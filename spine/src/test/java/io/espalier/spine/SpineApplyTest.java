@@ -9,16 +9,14 @@ import static io.espalier.spine.Facts.show;
 import static io.espalier.spine.Facts.spineOf;
 import static io.espalier.spine.Facts.summed;
 import static io.espalier.spine.Facts.times;
-
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import org.junit.jupiter.api.Test;
-
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.Set;
+import org.junit.jupiter.api.Test;
 
 class SpineApplyTest {
     private final Run a = run(10);

@@ -6,11 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.espalier.spine.FlatSpine.FlatBatch;
 import io.espalier.spine.FlatSpine.FlatMerge;
-
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
-import net.jqwik.api.constraints.IntRange;
-
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -19,6 +14,9 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Random;
 import java.util.function.Function;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
 
 /** Facts that nobody vouches for: they are refused, or make a spine that works. */
 class UnflattenFuzzTest {
@@ -169,13 +167,12 @@ class UnflattenFuzzTest {
                                                     : changed(merge.since(), random),
                                             changed(merge.remainingWork(), random)));
             default ->
-                    batches.replaceAll(
-                            batch ->
-                                    new FlatBatch(
-                                            batch.id(),
-                                            batch.level() + 1,
-                                            batch.description(),
-                                            OptionalLong.of(random.nextLong())));
+                    batches.replaceAll(batch ->
+                            new FlatBatch(
+                                    batch.id(),
+                                    batch.level() + 1,
+                                    batch.description(),
+                                    OptionalLong.of(random.nextLong())));
         }
         return new FlatSpine(since, upper, nextId, parts, batches, merges);
     }
