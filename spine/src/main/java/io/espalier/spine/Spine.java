@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  * parts as have gathered.
  *
  * <p>Mutable, for one thread at a time. All facts that go in or come out are immutable and may be
- * shared. A call that throws has changed nothing. Amounts are counted in updates and saturate.
+ * shared. A call that throws has added and replaced nothing. Amounts are counted in updates and
+ * saturate.
  *
  * <p>The idea is that of differential dataflow's fuelled spine, used for bookkeeping only, as in
  * Materialize's persist.
@@ -195,6 +196,8 @@ public final class Spine {
      * normal: forced, regular and repeated compactions race.
      *
      * @throws DiffSumMismatchException if the result does not add up to what it replaces
+     * @throws IllegalArgumentException if a part would list more than {@link HollowBatch#MAX_RUNS}
+     *     runs
      */
     public ApplyResult apply(MergeResult result) {
         SpineId id =

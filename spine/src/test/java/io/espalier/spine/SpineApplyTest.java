@@ -191,6 +191,8 @@ class SpineApplyTest {
         }
         Replaced one = new Replaced.Runs(id, Set.of(a.id()));
         assertUnchanged(ApplyResult.TOO_MANY_UPDATES, spine, result(one, batch(0, 1, 11)));
+        assertUnchanged(
+                ApplyResult.TOO_MANY_UPDATES, spine, result(one, batch(0, 1, Long.MAX_VALUE - 1)));
         HollowBatch late = new HollowBatch(times(0, 1, 1), List.of(run(1)));
         assertUnchanged(ApplyResult.INVALID_SINCE, spine, result(one, late));
         assertEquals(ApplyResult.SUBSET, spine.apply(result(one, batch(0, 1, 10))));
