@@ -132,11 +132,7 @@ public final class Pager implements AutoCloseable {
         boolean done = false;
         try {
             long sizeBytes = Files.size(file);
-            Lease lease = MappedFile.leaseFor(memory, file, sizeBytes);
-            MappedFile mapped = new MappedFile(this, fileWindow, file, lease, sizeBytes);
-            files.increment();
-            fileBytes.add(sizeBytes);
-            remember(mapped);
+            MappedFile mapped = mapped(file, MappedFile.leaseFor(memory, file, sizeBytes), sizeBytes);
             done = true;
             return mapped;
         } finally {
@@ -144,6 +140,26 @@ public final class Pager implements AutoCloseable {
                 open.decrementAndGet();
             }
         }
+    }
+
+    /**
+     * The same for a file that its owner has mapped whole.
+     *
+     * @param file how to call it in messages
+     * @param lease its bytes, in this pager's memory; it belongs to the mapped file afterwards
+     * @throws IllegalStateException if this pager is closed
+     */
+    public MappedFile map(Path file, Lease lease) {
+        enter();
+        return mapped(file, lease, lease.sizeBytes());
+    }
+
+    private MappedFile mapped(Path file, Lease lease, long sizeBytes) {
+        MappedFile mapped = new MappedFile(this, fileWindow, file, lease, sizeBytes);
+        files.increment();
+        fileBytes.add(sizeBytes);
+        remember(mapped);
+        return mapped;
     }
 
     /**

@@ -23,11 +23,6 @@ public record Description(Frontier lower, Frontier upper, Frontier since) {
         }
     }
 
-    /** The same times under another {@code since}. */
-    public Description withSince(Frontier newSince) {
-        return newSince.equals(since) ? this : new Description(lower, upper, newSince);
-    }
-
     /** Whether both cover the same times, whatever their {@code since}. */
     public boolean sameTimes(Description other) {
         return lower.equals(other.lower) && upper.equals(other.upper);

@@ -1,11 +1,10 @@
 package io.espalier.spine;
 
-import org.jspecify.annotations.Nullable;
-
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /** One level: nothing, one batch, or two batches that are merging. */
 final class Level {

@@ -1,11 +1,10 @@
 package io.espalier.spine;
 
-import org.jspecify.annotations.Nullable;
-
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The levels of a spine, the newest and smallest at index 0, and how batches climb them.
@@ -123,13 +122,17 @@ final class Levels {
     }
 
     /**
-     * The weight below a level: the updates there if each batch were as large as its level admits.
-     * Exact, since the account of fuel must be.
+     * The updates at a level if each batch were as large as it admits. Exact, since the account of
+     * fuel must be.
      */
-    BigInteger weightBelow(int index) {
+    static BigInteger weight(Level level, int index) {
+        return BigInteger.valueOf(level.batches().size()).shiftLeft(index);
+    }
+
+    private BigInteger weightBelow(int index) {
         BigInteger weight = BigInteger.ZERO;
         for (int i = 0; i < index; i++) {
-            weight = weight.add(BigInteger.valueOf(levels.get(i).batches().size()).shiftLeft(i));
+            weight = weight.add(weight(levels.get(i), i));
         }
         return weight;
     }

@@ -1,11 +1,10 @@
 package io.espalier.spine;
 
-import org.jspecify.annotations.Nullable;
-
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a result makes of one spine batch, computed beside it: the spine swaps the outcome in only
@@ -118,11 +117,15 @@ record Replacement(ApplyResult result, @Nullable SpineBatch batch) {
                 .anyMatch(run -> runs.stream().anyMatch(kept -> kept.id().equals(run.id())))) {
             return NO_MATCH;
         }
-        runs.addAll(output.runs());
         requireSameSum(
                 "runs of part " + replaced.partId(),
                 Amounts.diffSum(taken, Run::diffSum),
                 output.diffSum());
+        // Before the new part is made, which an absurd count would prevent.
+        if (output.updateCount() > Amounts.sum(taken, Run::updateCount)) {
+            return TOO_MANY_UPDATES;
+        }
+        runs.addAll(output.runs());
         HollowBatch rebuilt = new HollowBatch(output.description(), runs);
         requireSameSum("part " + replaced.partId(), part.diffSum(), rebuilt.diffSum());
         return splice(batch, index, index + 1, rebuilt, result.newClaimMillis());

@@ -1,11 +1,10 @@
 package io.espalier.spine;
 
-import org.jspecify.annotations.Nullable;
-
 import java.math.BigInteger;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** Everything that holds between two calls of a spine. */
 final class SpineCheck {
@@ -40,10 +39,14 @@ final class SpineCheck {
                 time = batch.description().upper();
                 updateCount = Amounts.add(updateCount, batch.updateCount());
             }
-            String violation = inLevel(levels, index, since);
+        }
+        BigInteger weight = BigInteger.ZERO;
+        for (int index = 0; index < all.size(); index++) {
+            String violation = inLevel(all.get(index), index, weight, since);
             if (violation != null) {
                 return "level " + index + " " + violation;
             }
+            weight = weight.add(Levels.weight(all.get(index), index));
         }
         if (position != nextId) {
             return "the batches end at position " + position + ", expected " + nextId;
@@ -97,8 +100,8 @@ final class SpineCheck {
         return null;
     }
 
-    private static @Nullable String inLevel(Levels levels, int index, Frontier since) {
-        Level level = levels.all().get(index);
+    private static @Nullable String inLevel(
+            Level level, int index, BigInteger weightBelow, Frontier since) {
         if (level.batches().size() > Level.MAX_BATCHES) {
             return "has " + level.batches().size() + " batches, the limit is " + Level.MAX_BATCHES;
         }
@@ -129,16 +132,15 @@ final class SpineCheck {
         if (work < 0 || work > workMax) {
             return name + "with " + work + " work to do, expected 0 to " + workMax;
         }
-        BigInteger weight = levels.weightBelow(index);
         // Work of 0 counts as 1: such a merge still stands in the way until fuel is next handed
         // out.
-        BigInteger needed = weight.shiftLeft(2).add(BigInteger.valueOf(Math.max(work, 1)));
+        BigInteger needed = weightBelow.shiftLeft(2).add(BigInteger.valueOf(Math.max(work, 1)));
         if (needed.compareTo(BigInteger.ONE.shiftLeft(index + 2)) > 0) {
             return name
                     + "with "
                     + work
                     + " work to do over "
-                    + weight
+                    + weightBelow
                     + " of weight below, more than the fuel to come pays for";
         }
         return null;

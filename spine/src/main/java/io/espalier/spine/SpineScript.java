@@ -12,7 +12,7 @@ import java.util.regex.Pattern;
  * <pre>
  * push LOWER UPPER LEN NAME         adds a batch; LEN 0 has no NAME; prints its merge requests
  * since T                           moves the spine's since
- * apply LOWER UPPER SINCE LEN NAME  answers for a range of times; LEN 0 has no NAME; prints exact, subset, too-many or no-match
+ * apply LOWER UPPER SINCE LEN NAME  answers for a range of times; LEN 0 needs no NAME; prints exact, subset, too-many or no-match
  * exert EFFORT                      prints true or false, then its merge requests
  * show                              prints the batches
  * </pre>
@@ -59,16 +59,22 @@ public final class SpineScript {
     private List<String> run(String[] words) {
         return switch (words[0]) {
             case "push" -> {
-                requireForm(words, 5, 3, "push LOWER UPPER LEN NAME");
+                requireForm(
+                        words,
+                        words.length > 3 && isZero(words[3]) ? 4 : 5,
+                        "push LOWER UPPER LEN NAME, without NAME if LEN is 0");
                 yield requests(spine.push(batch(words, 3, Frontier.MINIMUM)));
             }
             case "since" -> {
-                requireForm(words, 2, -1, "since T");
+                requireForm(words, 2, "since T");
                 spine.downgradeSince(time(words[1]));
                 yield List.of();
             }
             case "apply" -> {
-                requireForm(words, 6, 4, "apply LOWER UPPER SINCE LEN NAME");
+                requireForm(
+                        words,
+                        words.length == 5 && isZero(words[4]) ? 5 : 6,
+                        "apply LOWER UPPER SINCE LEN NAME");
                 ApplyResult result = spine.applyByTimes(batch(words, 4, time(words[3])));
                 yield List.of(
                         switch (result) {
@@ -79,7 +85,7 @@ public final class SpineScript {
                         });
             }
             case "exert" -> {
-                requireForm(words, 2, -1, "exert EFFORT");
+                requireForm(words, 2, "exert EFFORT");
                 Spine.Exertion exertion = spine.exert(amount("EFFORT", words[1], Long.MAX_VALUE));
                 List<String> lines = new ArrayList<>();
                 lines.add(Boolean.toString(exertion.worked()));
@@ -87,7 +93,7 @@ public final class SpineScript {
                 yield lines;
             }
             case "show" -> {
-                requireForm(words, 1, -1, "show");
+                requireForm(words, 1, "show");
                 yield SpineText.batches(spine);
             }
             default ->
@@ -115,22 +121,15 @@ public final class SpineScript {
         return requests.stream().map(SpineText::request).toList();
     }
 
-    /**
-     * Checks the number of words; {@code lengthIndex} is where a LEN stands that takes a NAME
-     * behind it unless it is 0, or -1.
-     */
-    private static void requireForm(String[] words, int wordCount, int lengthIndex, String form) {
-        boolean unnamed =
-                lengthIndex >= 0 && words.length > lengthIndex && isZero(words[lengthIndex]);
-        if (words.length != (unnamed ? wordCount - 1 : wordCount)) {
+    private static void requireForm(String[] words, int wordCount, String form) {
+        if (words.length != wordCount) {
             throw new IllegalArgumentException(
                     "'"
                             + words[0]
                             + "' has "
                             + (words.length - 1)
                             + " arguments, expected: "
-                            + form
-                            + (unnamed ? ", without NAME since LEN is 0" : ""));
+                            + form);
         }
     }
 

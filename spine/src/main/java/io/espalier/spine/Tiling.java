@@ -1,8 +1,7 @@
 package io.espalier.spine;
 
-import org.jspecify.annotations.Nullable;
-
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The rule that neighbours meet: ids and times of a list of batches cover their hull without gap or

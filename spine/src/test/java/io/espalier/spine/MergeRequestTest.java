@@ -1,14 +1,12 @@
 package io.espalier.spine;
 
 import static io.espalier.spine.Facts.times;
-
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import org.junit.jupiter.api.Test;
-
 import java.util.List;
+import org.junit.jupiter.api.Test;
 
 class MergeRequestTest {
     private static MergeRequest request(long first, long end, long since) {

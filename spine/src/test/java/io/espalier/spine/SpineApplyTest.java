@@ -9,16 +9,14 @@ import static io.espalier.spine.Facts.show;
 import static io.espalier.spine.Facts.spineOf;
 import static io.espalier.spine.Facts.summed;
 import static io.espalier.spine.Facts.times;
-
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import org.junit.jupiter.api.Test;
-
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.Set;
+import org.junit.jupiter.api.Test;
 
 class SpineApplyTest {
     private final Run a = run(10);
@@ -193,6 +191,8 @@ class SpineApplyTest {
         }
         Replaced one = new Replaced.Runs(id, Set.of(a.id()));
         assertUnchanged(ApplyResult.TOO_MANY_UPDATES, spine, result(one, batch(0, 1, 11)));
+        assertUnchanged(
+                ApplyResult.TOO_MANY_UPDATES, spine, result(one, batch(0, 1, Long.MAX_VALUE - 1)));
         HollowBatch late = new HollowBatch(times(0, 1, 1), List.of(run(1)));
         assertUnchanged(ApplyResult.INVALID_SINCE, spine, result(one, late));
         assertEquals(ApplyResult.SUBSET, spine.apply(result(one, batch(0, 1, 10))));
@@ -298,5 +298,44 @@ class SpineApplyTest {
         assertEquals(ApplyResult.NO_MATCH, spine.applyTombstone(times(1, 3, 0)));
         assertEquals("[0-2][0][2][0] 1/0", show(spine).getFirst());
         assertTrue(spine.push(batch(3, 4, x)).size() <= 1);
+    }
+
+    @Test
+    void sumsAreComparedForTheReplacedRunsAlone() {
+        // Fails when one run of unknown sum in a batch switches the guard off for its neighbours.
+        Run x = summed(10, 7);
+        Spine spine = spineOf(batch(0, 1, x, run(10)), batch(1, 2, 1000));
+        Replaced one = new Replaced.Runs(new SpineId(0, 1), Set.of(x.id()));
+        assertThrows(
+                DiffSumMismatchException.class,
+                () -> spine.apply(result(one, batch(0, 1, summed(1, 4)))));
+        assertEquals(ApplyResult.EXACT, spine.apply(result(one, batch(0, 1, summed(1, 7)))));
+    }
+
+    @Test
+    void diffSumsAddUpAndWrapRound() {
+        // Fails when a sum is negated, saturates, or is known although a part of it is not.
+        assertEquals(OptionalLong.of(4), batch(0, 1, summed(1, 7), summed(1, -3)).diffSum());
+        assertEquals(
+                OptionalLong.of(Long.MIN_VALUE),
+                batch(0, 1, summed(1, Long.MAX_VALUE), summed(1, 1)).diffSum());
+        assertEquals(OptionalLong.empty(), batch(0, 1, summed(1, 7), run(1)).diffSum());
+        assertEquals(OptionalLong.empty(), run(1, OptionalLong.of(7), true).diffSum());
+        assertEquals(OptionalLong.of(0), batch(0, 1, 0).diffSum());
+    }
+
+    @Test
+    void anEmptyBatchJoinsAnEmptyNewestBatchAndNoOther() {
+        // Fails when an empty batch skips newer data to join an older empty one, or a vacant level
+        // hides it.
+        Spine beside = spineOf(100);
+        assertEquals(ApplyResult.EXACT, beside.applyTombstone(times(0, 1, 0)));
+        beside.push(batch(1, 2, 0));
+        assertEquals(List.of("[0-2][0][2][0] 1/0"), show(beside));
+        Spine behind = spineOf(100, 1);
+        assertEquals(ApplyResult.EXACT, behind.applyTombstone(times(0, 1, 0)));
+        behind.push(batch(2, 3, 0));
+        assertEquals(3, behind.snapshot().size());
+        assertTrue(behind.validate().isEmpty());
     }
 }

@@ -6,19 +6,16 @@ import static io.espalier.spine.Facts.run;
 import static io.espalier.spine.Facts.show;
 import static io.espalier.spine.Facts.spineOf;
 import static io.espalier.spine.Facts.times;
-
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.espalier.spine.FlatSpine.FlatBatch;
 import io.espalier.spine.FlatSpine.FlatMerge;
-
-import org.junit.jupiter.api.Test;
-
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
+import org.junit.jupiter.api.Test;
 
 class SpineFlattenTest {
     /**

@@ -3,15 +3,14 @@ package io.espalier.spine;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
-
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * The golden scripts: lines that begin with {@code >} are commands, the lines behind them are what
@@ -29,6 +28,7 @@ class SpineGoldenTest {
                 "g7-empty-after-data",
                 "g9-exert",
                 "g9-exert-merge",
+                "g9-exert-tidy",
                 "stale-result-by-times",
                 "s24-fuel-saturates",
                 "refusals"

@@ -170,10 +170,9 @@ final class SpineModel {
         assertTrue(result.applied());
         assertTrue(
                 spine.flatten().parts().stream()
-                        .anyMatch(
-                                now ->
-                                        now.id().equals(part.id())
-                                                && now.batch().runs().size() == runCount - 1));
+                        .anyMatch(now ->
+                                now.id().equals(part.id())
+                                        && now.batch().runs().size() == runCount - 1));
     }
 
     private void replay(int choice) {

@@ -6,18 +6,16 @@ import static io.espalier.spine.Facts.run;
 import static io.espalier.spine.Facts.show;
 import static io.espalier.spine.Facts.spineOf;
 import static io.espalier.spine.Facts.times;
-
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import org.junit.jupiter.api.Test;
-
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.junit.jupiter.api.Test;
 
 class SpineTest {
     private static void assertRefused(Spine spine, HollowBatch batch, String reason) {
@@ -232,5 +230,11 @@ class SpineTest {
                     () -> new PartRef(name, 0, 1, 0, java.util.OptionalLong.empty()),
                     name);
         }
+    }
+
+    @Test
+    void aRunIdReadsAsThirtyTwoDigits() {
+        // Fails when an id in a message cannot be told from another.
+        assertEquals("0000000000000001fffffffffffffffe", new RunId(1, -2).toString());
     }
 }
