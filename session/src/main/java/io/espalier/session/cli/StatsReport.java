@@ -43,7 +43,8 @@ final class StatsReport {
         return text.toString();
     }
 
-    private static String table(TableStats table) {
+    /** A table and its parts as text. */
+    static String table(TableStats table) {
         StringBuilder text = new StringBuilder();
         text.append("table ")
                 .append(table.name())
