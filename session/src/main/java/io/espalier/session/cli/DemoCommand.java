@@ -62,7 +62,7 @@ final class DemoCommand extends Command {
                         .withBudgetBytes(Math.max(budgetBytes, Limits.BUDGET_BYTES_MIN));
         try {
             boolean whole = new Demo(shell, directory, options).run();
-            return whole ? ExitCode.DONE : ExitCode.ANSWER_IS_NO;
+            return whole ? ExitCode.DONE : ExitCode.NO;
         } finally {
             if (named == null) {
                 deleteAll(directory);
