@@ -71,7 +71,7 @@ public final class Batch implements Run, AutoCloseable {
         return updateCount;
     }
 
-    /** The size of all chunks in bytes, resident or paged. */
+    @Override
     public long sizeBytes() {
         return sizeBytes;
     }

@@ -1,6 +1,7 @@
 package io.espalier.columnar;
 
 import io.espalier.memory.Lease;
+import java.lang.foreign.MemorySegment;
 
 /**
  * Cuts a sorted, consolidated stream of pieces into chunks of a target size and sends them to a
@@ -20,6 +21,8 @@ public final class ChainBuilder implements AutoCloseable {
     private final long targetBytes;
     private final ImageSink sink;
     private final TrieView sealed = new TrieView();
+    private final Column oneKey = new Column();
+    private final Column oneVal = new Column();
 
     /**
      * @param builder empty; closed with this
@@ -86,6 +89,67 @@ public final class ChainBuilder implements AutoCloseable {
         // a shared chunk that the sink then refuses leaves one chunk below the target: harmless
         seal();
         return sink.offer(chunk);
+    }
+
+    /**
+     * Appends one update of a trie of bytes to bytes with counts. It must lie above all before it,
+     * by (key, val, time).
+     *
+     * @throws IllegalArgumentException if it does not; nothing is appended then
+     */
+    public void append(
+            MemorySegment keySegment,
+            long keyOffset,
+            long keySize,
+            MemorySegment valSegment,
+            long valOffset,
+            long valSize,
+            long time,
+            long diff) {
+        oneKey.bind(
+                ColumnType.Kind.BYTES,
+                TrieLayout.CONSTANT,
+                keySize,
+                keySegment,
+                keyOffset,
+                keyOffset,
+                1);
+        oneVal.bind(
+                ColumnType.Kind.BYTES,
+                TrieLayout.CONSTANT,
+                valSize,
+                valSegment,
+                valOffset,
+                valOffset,
+                1);
+        int keyOrder = -1;
+        int valOrder = -1;
+        if (!builder.isEmpty()) {
+            keyOrder = builder.compareLastKey(oneKey, 0);
+            valOrder = keyOrder == 0 ? builder.compareLastVal(oneVal, 0) : -1;
+            boolean above =
+                    keyOrder < 0
+                            || (keyOrder == 0
+                                    && (valOrder < 0
+                                            || (valOrder == 0
+                                                    && Long.compareUnsigned(
+                                                                    builder.lastTime(), time)
+                                                            < 0)));
+            if (!above || diff == 0) {
+                throw new IllegalArgumentException(
+                        "an update that is not above the last one, or counts zero, after "
+                                + builder.updateCount()
+                                + " updates");
+            }
+        }
+        TrieBuilder target = roomForOne();
+        if (target.isEmpty() || keyOrder < 0) {
+            target.openKey(oneKey, 0);
+            target.openFirstVal(oneVal, 0);
+        } else if (valOrder < 0) {
+            target.openNextVal(oneVal, 0);
+        }
+        target.addCount(time, diff);
     }
 
     /** The builder, with room for one more update. */

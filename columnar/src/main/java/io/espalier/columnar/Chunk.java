@@ -61,6 +61,7 @@ public final class Chunk implements AutoCloseable {
         } finally {
             if (!done) {
                 fence.close();
+                lease.close();
             }
         }
     }

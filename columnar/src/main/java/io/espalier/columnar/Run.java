@@ -18,6 +18,9 @@ public interface Run {
     /** How many updates all chunks have. */
     long updateCount();
 
+    /** The size of all chunks in bytes, wherever they are. */
+    long sizeBytes();
+
     /**
      * The first chunk at or after {@code from} whose last key is not less than key {@code probe} of
      * {@code probes}, or {@link #chunkCount()}; answered without opening a body.

@@ -27,9 +27,31 @@ final class RunCursor implements AutoCloseable {
     private long time;
 
     RunCursor(Run run, boolean consuming) {
+        this(run, consuming, true);
+    }
+
+    private RunCursor(Run run, boolean consuming, boolean start) {
         this.run = run;
         this.consuming = consuming;
-        nextChunk();
+        if (start) {
+            nextChunk();
+        }
+    }
+
+    /** A cursor at the first update whose key is not less than a probe. */
+    static RunCursor at(Run run, Column probes, long probe) {
+        RunCursor cursor = new RunCursor(run, false, false);
+        boolean done = false;
+        try {
+            cursor.moveToChunk(run.seek(probes, probe, 0));
+            cursor.seekKey(probes, probe);
+            done = true;
+        } finally {
+            if (!done) {
+                cursor.close();
+            }
+        }
+        return cursor;
     }
 
     boolean isExhausted() {
@@ -62,6 +84,10 @@ final class RunCursor implements AutoCloseable {
 
     Column keys() {
         return keys;
+    }
+
+    Column vals() {
+        return vals;
     }
 
     /** Whether the head is the first update of its chunk. */
@@ -157,6 +183,12 @@ final class RunCursor implements AutoCloseable {
             }
         }
         return order;
+    }
+
+    /** Compares the heads without their times. */
+    static int compareKeyVal(RunCursor a, RunCursor b) {
+        int order = Column.compare(a.keys, a.key, b.keys, b.key);
+        return order != 0 ? order : Column.compare(a.vals, a.val, b.vals, b.val);
     }
 
     /** Whether the whole chunk, of which the head is the first update, lies below another head. */

@@ -4,6 +4,7 @@ import io.espalier.memory.Checksums;
 import io.espalier.memory.Layouts;
 import io.espalier.memory.NativeMemory;
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A chunk image read in place, wherever its bytes are: resident, mapped, or decompressed. Three
@@ -276,6 +277,55 @@ public final class TrieView {
     /** The count of an update, or the order key of an upsert. */
     public long diffAt(long update) {
         return diffs.longAt(update);
+    }
+
+    /** The sum of all diffs, modulo 2<sup>64</sup>. */
+    public long diffSum() {
+        if (diffs.isConstant()) {
+            return updateCount * diffs.longAt(0);
+        }
+        long sum = 0;
+        for (long i = 0; i < updateCount; i++) {
+            sum += diffs.longAt(i);
+        }
+        return sum;
+    }
+
+    /** Whether the last update lies below the first of another view, by (key, val, time). */
+    public boolean endsBelow(TrieView next) {
+        int order = Column.compare(keys, keyCount - 1, next.keys, 0);
+        if (order == 0) {
+            order = Column.compare(vals, valCount - 1, next.vals, 0);
+            if (order == 0) {
+                order = Long.compareUnsigned(timeAt(updateCount - 1), next.timeAt(0));
+            }
+        }
+        return order < 0;
+    }
+
+    /** What is not in order: keys, vals of a key, times of a val, or a count of zero; null if none. */
+    public @Nullable String firstDisorder() {
+        for (long key = 1; key < keyCount; key++) {
+            if (Column.compare(keys, key - 1, keys, key) >= 0) {
+                return "key " + key + " is not above the one before";
+            }
+        }
+        for (long key = 0; key < keyCount; key++) {
+            for (long val = valsFrom(key); val < valsTo(key); val++) {
+                if (val > valsFrom(key) && Column.compare(vals, val - 1, vals, val) >= 0) {
+                    return "val " + val + " is not above the one before";
+                }
+                for (long i = updatesFrom(val); i < updatesTo(val); i++) {
+                    if (i > updatesFrom(val) && Long.compareUnsigned(timeAt(i - 1), timeAt(i)) >= 0) {
+                        return "time " + i + " is not above the one before";
+                    }
+                    if (type.diff() == DiffType.COUNT && diffAt(i) == 0) {
+                        return "update " + i + " counts zero";
+                    }
+                }
+            }
+        }
+        return null;
     }
 
     Bounds keyBounds() {

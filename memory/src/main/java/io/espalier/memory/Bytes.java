@@ -5,30 +5,31 @@ import java.lang.foreign.MemorySegment;
 /**
  * Kernels over runs of bytes: static, primitive, without allocation. The order is unsigned
  * lexicographic, decided a big-endian word at a time; a proper prefix comes first.
+ *
+ * <p>Every read is a plain access. {@link MemorySegment#mismatch} and the JDK's checksums are
+ * faster by a little, but they read through assembly stubs in which a page that a mapped file no
+ * longer has (truncated, or unreadable) ends the process instead of raising an {@link
+ * InternalError}.
  */
 public final class Bytes {
 
     private static final long HASH_SEED = 0x9E3779B97F4A7C15L;
     private static final long HASH_MIX_1 = 0xD6E8FEB86659FD93L;
     private static final long HASH_MIX_2 = 0xA0761D6478BD642FL;
-    private static final long BULK_BYTES = 64;
+    private static final long BLOCK_BYTES = 256;
+    private static final int BLOCK_WORDS = (int) (BLOCK_BYTES / Long.BYTES);
 
     private Bytes() {}
 
-    /** Compares {@code a[aOffset, +aSize)} with {@code b[bOffset, +bSize)}; negative, 0, positive. */
+    /**
+     * Compares {@code a[aOffset, +aSize)} with {@code b[bOffset, +bSize)}; negative, 0, positive.
+     */
     public static int compare(
             MemorySegment a, long aOffset, long aSize, MemorySegment b, long bOffset, long bSize) {
         long shared = Math.min(aSize, bSize);
         long i = 0;
-        if (shared > BULK_BYTES
-                && a.get(Layouts.LONG, aOffset) == b.get(Layouts.LONG, bOffset)) {
-            // long equal starts: let the vectorised search find the word that differs
-            long at = MemorySegment.mismatch(a, aOffset, aOffset + shared, b, bOffset, bOffset + shared);
-            if (at < 0) {
-                return Long.compare(aSize, bSize);
-            }
-            return Byte.compareUnsigned(
-                    a.get(Layouts.BYTE, aOffset + at), b.get(Layouts.BYTE, bOffset + at));
+        if (shared > BLOCK_BYTES && a.get(Layouts.LONG, aOffset) == b.get(Layouts.LONG, bOffset)) {
+            i = equalBlocks(a, aOffset, b, bOffset, shared);
         }
         for (; i + Long.BYTES <= shared; i += Long.BYTES) {
             long x = a.get(Layouts.LONG_BIG_ENDIAN, aOffset + i);
@@ -50,17 +51,13 @@ public final class Bytes {
     /** Whether two runs of the same size hold the same bytes. */
     public static boolean equal(
             MemorySegment a, long aOffset, MemorySegment b, long bOffset, long size) {
-        if (size > BULK_BYTES) {
-            return MemorySegment.mismatch(a, aOffset, aOffset + size, b, bOffset, bOffset + size) < 0;
-        }
-        long i = 0;
+        long i = equalBlocks(a, aOffset, b, bOffset, size);
         for (; i + Long.BYTES <= size; i += Long.BYTES) {
             if (a.get(Layouts.LONG, aOffset + i) != b.get(Layouts.LONG, bOffset + i)) {
                 return false;
             }
         }
-        return i == size
-                || prefix(a, aOffset + i, size - i) == prefix(b, bOffset + i, size - i);
+        return i == size || prefix(a, aOffset + i, size - i) == prefix(b, bOffset + i, size - i);
     }
 
     /**
@@ -88,7 +85,7 @@ public final class Bytes {
         return prefix;
     }
 
-    /** A 64-bit hash of a run of bytes; the same on every machine. */
+    /** A 64-bit hash of a run of bytes; the same on every machine, not safe against attackers. */
     public static long hash(MemorySegment segment, long offset, long size) {
         long h = HASH_SEED ^ size * HASH_MIX_1;
         long i = 0;
@@ -109,7 +106,34 @@ public final class Bytes {
     /** The size of the common start of two runs, at most {@code size} bytes. */
     public static long commonPrefix(
             MemorySegment a, long aOffset, MemorySegment b, long bOffset, long size) {
-        long at = MemorySegment.mismatch(a, aOffset, aOffset + size, b, bOffset, bOffset + size);
-        return at < 0 ? size : at;
+        long i = equalBlocks(a, aOffset, b, bOffset, size);
+        for (; i + Long.BYTES <= size; i += Long.BYTES) {
+            long difference = a.get(Layouts.LONG, aOffset + i) ^ b.get(Layouts.LONG, bOffset + i);
+            if (difference != 0) {
+                return i + (Long.numberOfTrailingZeros(difference) >>> 3);
+            }
+        }
+        while (i < size && a.get(Layouts.BYTE, aOffset + i) == b.get(Layouts.BYTE, bOffset + i)) {
+            i++;
+        }
+        return i;
+    }
+
+    /** The size of the whole blocks at the start of two runs before the first that differs. */
+    private static long equalBlocks(
+            MemorySegment a, long aOffset, MemorySegment b, long bOffset, long size) {
+        long i = 0;
+        for (; i + BLOCK_BYTES <= size; i += BLOCK_BYTES) {
+            // without an exit inside the block, the compiler makes vectors of it
+            long difference = 0;
+            for (int word = 0; word < BLOCK_WORDS; word++) {
+                long at = i + ((long) word << 3);
+                difference |= a.get(Layouts.LONG, aOffset + at) ^ b.get(Layouts.LONG, bOffset + at);
+            }
+            if (difference != 0) {
+                break;
+            }
+        }
+        return i;
     }
 }

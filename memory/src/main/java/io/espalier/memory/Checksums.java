@@ -6,16 +6,23 @@ import java.util.zip.CRC32C;
 /** CRC32C over native bytes. */
 public final class Checksums {
 
-    private static final long PART_BYTES = 1L << 30;
+    private static final int PART_BYTES = 4096;
 
     private Checksums() {}
 
-    /** The CRC32C of {@code segment[offset, offset + size)}, as an unsigned 32-bit value. */
+    /**
+     * The CRC32C of {@code segment[offset, offset + size)}, as an unsigned 32-bit value.
+     *
+     * <p>The bytes pass through a small array: on a page that a mapped file no longer has, the copy
+     * raises an {@link InternalError}, where the checksum itself would end the process.
+     */
     public static int crc32c(MemorySegment segment, long offset, long size) {
         CRC32C crc = new CRC32C();
-        for (long done = 0; done < size; done += PART_BYTES) {
-            long part = Math.min(PART_BYTES, size - done);
-            crc.update(segment.asSlice(offset + done, part).asByteBuffer());
+        byte[] part = new byte[(int) Math.min(PART_BYTES, size)];
+        for (long done = 0; done < size; done += part.length) {
+            int count = (int) Math.min(part.length, size - done);
+            MemorySegment.copy(segment, Layouts.BYTE, offset + done, part, 0, count);
+            crc.update(part, 0, count);
         }
         return (int) crc.getValue();
     }

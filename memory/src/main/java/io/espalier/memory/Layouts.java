@@ -9,14 +9,18 @@ import java.nio.ByteOrder;
  */
 public final class Layouts {
 
+    /** One byte. */
     public static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
 
+    /** Two bytes, little-endian, unaligned. */
     public static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+    /** Four bytes, little-endian, unaligned. */
     public static final ValueLayout.OfInt INT =
             ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+    /** Eight bytes, little-endian, unaligned. */
     public static final ValueLayout.OfLong LONG =
             ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 

@@ -6,8 +6,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One owner's hold on a range of bytes of a {@link NativeMemory}: allocated, or mapped from a file.
- * The owner closes it exactly once; a second close, and any use after the first, is an {@link
- * IllegalStateException}.
+ * The owner closes it exactly once; a second close, and asking where the bytes are after the first,
+ * is an {@link IllegalStateException}.
  *
  * <p>A lease may be handed to another thread; it is closed from any one thread. The bytes are as
  * thread-safe as the owner makes them.
@@ -48,7 +48,12 @@ public final class Lease implements AutoCloseable {
         this.origin = origin;
     }
 
-    /** Where the bytes start in {@link NativeMemory#segment()}; a multiple of 64. */
+    /**
+     * Where the bytes start in {@link NativeMemory#segment()}; a multiple of 64, and of 4096 for
+     * more than 2048 bytes and for mapped files.
+     *
+     * @throws IllegalStateException if the lease was closed
+     */
     public long offset() {
         checkOpen();
         return offset;
@@ -57,6 +62,14 @@ public final class Lease implements AutoCloseable {
     /** How many bytes were asked for. */
     public long sizeBytes() {
         return sizeBytes;
+    }
+
+    /**
+     * What {@link NativeMemory#stats()} counts for this lease, in bytes: whole pages, or the slot
+     * when it is smaller than a page. This is what a budget is to be charged for it.
+     */
+    public long accountedBytes() {
+        return NativeMemory.accountedBytes(sizeClass, sizeBytes);
     }
 
     /** The memory that the bytes belong to. */
@@ -81,7 +94,7 @@ public final class Lease implements AutoCloseable {
      */
     public void checkOpen() {
         if (!open) {
-            throw new IllegalStateException("lease of " + sizeBytes + " bytes is closed");
+            throw new IllegalStateException(this + " is closed");
         }
     }
 
@@ -93,15 +106,20 @@ public final class Lease implements AutoCloseable {
         return origin;
     }
 
+    /**
+     * Gives the bytes back.
+     *
+     * @throws IllegalStateException if the lease was closed before
+     */
     @Override
     public void close() {
         if (!OPEN.compareAndSet(this, true, false)) {
-            throw new IllegalStateException(
-                    "lease of " + sizeBytes + " bytes is closed a second time");
+            throw new IllegalStateException(this + " is closed a second time");
         }
         memory.release(this, offset);
     }
 
+    /** The kind and the size of the lease. */
     @Override
     public String toString() {
         return (mapped ? "mapped" : "allocated") + " lease of " + sizeBytes + " bytes";

@@ -20,7 +20,10 @@ public final class MemoryBudget {
     private final AtomicLong usedBytes = new AtomicLong();
 
     /**
-     * @param totalBytes how many bytes may be resident; not negative
+     * A budget of its own.
+     *
+     * @param totalBytes how many bytes may be resident; 0 or more, below 4 EiB
+     * @throws IllegalArgumentException if it is not
      */
     public MemoryBudget(long totalBytes) {
         this.totalBytes = new AtomicLong(checked(totalBytes));
@@ -54,19 +57,36 @@ public final class MemoryBudget {
         return totalBytes.get() - usedBytes.get();
     }
 
-    /** Changes the size while in use; what is charged stays charged. */
+    /**
+     * Changes the size while in use; what is charged stays charged.
+     *
+     * @throws IllegalArgumentException if {@code totalBytes} is negative or 4 EiB or more
+     */
     public void resize(long totalBytes) {
         this.totalBytes.set(checked(totalBytes));
     }
 
-    /** Charges {@code bytes}, going into debt if it must. */
+    /**
+     * Charges {@code bytes}, going into debt if it must.
+     *
+     * @throws IllegalArgumentException if {@code bytes} is negative
+     * @throws ArithmeticException if more than 8 EiB would be charged; nothing is, then
+     */
     public Ticket charge(long bytes) {
         checkAmount(bytes);
-        usedBytes.addAndGet(bytes);
-        return new Ticket(this, bytes);
+        while (true) {
+            long used = usedBytes.get();
+            if (usedBytes.compareAndSet(used, Math.addExact(used, bytes))) {
+                return new Ticket(this, bytes);
+            }
+        }
     }
 
-    /** Charges {@code bytes} if that much is available, else changes nothing and returns null. */
+    /**
+     * Charges {@code bytes} if that much is available, else changes nothing and returns null.
+     *
+     * @throws IllegalArgumentException if {@code bytes} is negative
+     */
     public @Nullable Ticket tryCharge(long bytes) {
         checkAmount(bytes);
         while (true) {
@@ -115,6 +135,7 @@ public final class MemoryBudget {
             return bytes;
         }
 
+        /** Credits the budget, the first time; from any thread. */
         @Override
         public void close() {
             if (OPEN.compareAndSet(this, true, false)) {

@@ -21,6 +21,7 @@ public final class NativeBuffer implements AutoCloseable {
     private long sizeBytes;
     private long capacityBytes;
 
+    /** An empty buffer that will take its bytes from {@code memory}. */
     public NativeBuffer(NativeMemory memory) {
         this.memory = memory;
         this.segment = memory.segment();
@@ -49,17 +50,31 @@ public final class NativeBuffer implements AutoCloseable {
     /**
      * Makes room for {@code bytes} more and returns where they go. The caller writes there and then
      * says so by {@link #advance}.
+     *
+     * @throws OutOfNativeMemoryException if there is no room; the content stays as it is
      */
     public long reserve(long bytes) {
+        assert bytes >= 0 : bytes;
         if (capacityBytes - sizeBytes < bytes) {
             grow(Math.addExact(sizeBytes, bytes));
         }
         return offset + sizeBytes;
     }
 
-    /** Takes {@code bytes} that were written after {@link #reserve} into the content. */
+    /**
+     * Takes {@code bytes} that were written after {@link #reserve} into the content.
+     *
+     * @throws IllegalArgumentException if that many were not reserved
+     */
     public void advance(long bytes) {
-        assert bytes >= 0 && capacityBytes - sizeBytes >= bytes : "advance past the reserved room";
+        if (bytes < 0 || capacityBytes - sizeBytes < bytes) {
+            throw new IllegalArgumentException(
+                    "cannot take "
+                            + bytes
+                            + " bytes: "
+                            + (capacityBytes - sizeBytes)
+                            + " are reserved");
+        }
         sizeBytes += bytes;
     }
 
@@ -81,7 +96,7 @@ public final class NativeBuffer implements AutoCloseable {
         sizeBytes++;
     }
 
-    /** Appends a copy of native bytes. */
+    /** Appends a copy of native bytes, which are not this buffer's own. */
     public void append(MemorySegment source, long sourceOffset, long bytes) {
         long at = reserve(bytes);
         MemorySegment.copy(source, sourceOffset, segment, at, bytes);
@@ -95,7 +110,11 @@ public final class NativeBuffer implements AutoCloseable {
         sizeBytes += count;
     }
 
-    /** Cuts the content to its first {@code sizeBytes} bytes. */
+    /**
+     * Cuts the content to its first {@code sizeBytes} bytes.
+     *
+     * @throws IllegalArgumentException if it has fewer
+     */
     public void truncate(long sizeBytes) {
         if (sizeBytes < 0 || sizeBytes > this.sizeBytes) {
             throw new IllegalArgumentException(

@@ -6,15 +6,15 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
+import java.nio.file.FileSystemException;
+import java.nio.file.FileSystems;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
-import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,17 +24,28 @@ import org.jspecify.annotations.Nullable;
  * against a live reservation.
  *
  * <p>Slots come in size classes. A freed slot stays warm (its pages are kept for the next user) up
- * to a limit, beyond that its pages go back to the system. The counter of leased bytes is exact;
- * {@link #close()} refuses while anything is out.
+ * to a limit, beyond that its pages go back to the system. Slots below a page share spans of 64
+ * KiB, which go back as a whole. The counter of leased bytes is exact; {@link #close()} refuses
+ * while anything is out.
  *
- * <p>Where the native calls are missing, the reservation is a sparse temporary file and mapping is
- * reading: slower, and memory goes back only at close, but nothing else differs.
+ * <p>Where the native calls are missing, the reservation is a sparse temporary file of at most 64
+ * GiB and mapping is reading: slower, and memory goes back only at close, but nothing else differs.
+ *
+ * <p>In debug mode every lease remembers who took it, fresh bytes are poisoned (the first mebibyte)
+ * and so are freed ones that stay warm.
  *
  * <p>Thread-safe.
  */
 public final class NativeMemory implements AutoCloseable {
 
-    /** How a memory is set up. */
+    /**
+     * How a memory is set up.
+     *
+     * @param reserveBytes how much address space to ask for, from 64 MiB to 64 TiB; a system that
+     *     grants less is taken at its word
+     * @param warmBytes how many bytes of pages free slots may keep
+     * @param debug whether to remember who leased what and to poison bytes
+     */
     public record Options(long reserveBytes, long warmBytes, boolean debug) {
 
         /** The default limit of pages that freed slots keep: 8 MiB. */
@@ -43,11 +54,16 @@ public final class NativeMemory implements AutoCloseable {
         /** The default reservation: 2 TiB of address space. */
         public static final long RESERVE_BYTES_DEFAULT = 2L << 40;
 
+        /** Checks the limits; an {@link IllegalArgumentException} names the one that is broken. */
         public Options {
-            if (reserveBytes < RESERVE_BYTES_MIN) {
+            if (reserveBytes < RESERVE_BYTES_MIN || reserveBytes > RESERVE_BYTES_MAX) {
                 throw new IllegalArgumentException(
-                        "reservation of " + reserveBytes + " bytes; give " + RESERVE_BYTES_MIN
-                                + " or more");
+                        "reservation of "
+                                + reserveBytes
+                                + " bytes; give "
+                                + RESERVE_BYTES_MIN
+                                + " to "
+                                + RESERVE_BYTES_MAX);
             }
             if (warmBytes < 0) {
                 throw new IllegalArgumentException("warm bytes " + warmBytes + "; give 0 or more");
@@ -73,34 +89,69 @@ public final class NativeMemory implements AutoCloseable {
         }
     }
 
-    /** What is out, at one moment; all in bytes but {@code leases}. */
+    /**
+     * What is out, at one moment.
+     *
+     * @param leases how many leases are held
+     * @param leasedBytes what allocated leases may back, in whole pages or small slots
+     * @param leasedBytesPeak the highest {@code leasedBytes} so far
+     * @param mappedBytes what mapped leases cover, in whole pages
+     * @param warmBytes what free slots may keep backed
+     */
     public record Stats(
-            long leases, long leasedBytes, long leasedBytesPeak, long mappedBytes, long warmBytes) {}
+            long leases,
+            long leasedBytes,
+            long leasedBytesPeak,
+            long mappedBytes,
+            long warmBytes) {}
 
     private static final long RESERVE_BYTES_MIN = 1L << 26;
+    private static final long RESERVE_BYTES_MAX = 1L << 46;
     private static final long FALLBACK_RESERVE_BYTES = 1L << 36;
-    private static final long SMALL_SPAN_BYTES = 1L << 16;
+    private static final int SPAN_BITS = 16;
+    private static final long SPAN_BYTES = 1L << SPAN_BITS;
     private static final byte POISON = (byte) 0xDB;
+    private static final long POISON_FRESH_BYTES_MAX = 1L << 20;
     private static final int NAMED_LEAKS_MAX = 5;
+    private static final long READ_BYTES_MAX = 1L << 30;
+
+    // Each mapped file may cost two mappings, itself and the gap before the next. A process that
+    // has
+    // none left cannot even start a thread, so a good part stays for everyone else.
+    private static final int MAPPED_FILES_MAX = mappedFilesMax();
+    private static final AtomicInteger mappedFiles = new AtomicInteger();
 
     private final Arena arena = Arena.ofShared();
     private final MemorySegment segment;
-    private final long baseAddress;
     private final boolean isNative;
     private final Options options;
     private final @Nullable Set<Lease> out;
 
     private final Object lock = new Object();
     // all guarded by lock
+    // small slots are all in cold: whether they are backed is a matter of their span
     private final OffsetStack[] warm = new OffsetStack[SizeClasses.COUNT];
     private final OffsetStack[] cold = new OffsetStack[SizeClasses.COUNT];
+    // mapped slots that the system refused to clear, each followed by its class
+    private final OffsetStack stuck = new OffsetStack();
+    // slots of whole pages are carved upwards from the start, spans of small ones downwards
+    // from the end; page 0 and the last page stay unused, so that a kernel may read a word past
     private long bump = SizeClasses.PAGE_BYTES;
+    private final long spansEnd;
+    private int spanCount;
+    private short[] spanLeases = {};
+    private boolean[] spanBacked = {};
+    private long smallBackedBytes;
+    private long smallLeasedBytes;
+    private long pagesWarmBytes;
     private long leases;
     private long leasedBytes;
     private long leasedBytesPeak;
     private long mappedBytes;
-    private long warmBytes;
     private boolean closed;
+
+    @SuppressWarnings("unused") // keeps the loads that touch pages alive
+    private volatile byte touched;
 
     private NativeMemory(Options options) {
         this.options = options;
@@ -115,23 +166,25 @@ public final class NativeMemory implements AutoCloseable {
             // a system that forbids over-commitment grants less: take what it grants
             address = SystemCalls.reserve(size);
             while (address == -1 && size > RESERVE_BYTES_MIN) {
-                size >>= 1;
+                size = SizeClasses.pagesUp(size >> 1);
                 address = SystemCalls.reserve(size);
             }
         }
         this.isNative = address != -1;
         if (isNative) {
-            this.baseAddress = address;
             this.segment = Reservation.over(address, size, arena);
         } else {
-            this.baseAddress = 0;
+            size = SizeClasses.pagesUp(options.reserveBytes());
             this.segment =
                     Reservation.sparseFile(
-                            Math.min(
-                                    FALLBACK_RESERVE_BYTES,
-                                    SizeClasses.pagesUp(options.reserveBytes())),
-                            arena);
+                            Math.min(FALLBACK_RESERVE_BYTES, size), RESERVE_BYTES_MIN, arena);
         }
+        this.spansEnd = segment.byteSize() - SizeClasses.PAGE_BYTES;
+    }
+
+    private static int mappedFilesMax() {
+        int all = SystemCalls.mappingsMax();
+        return all < 16_384 ? all / 4 : (all - 8_192) / 2;
     }
 
     /** Reserves address space with the default options. */
@@ -162,117 +215,278 @@ public final class NativeMemory implements AutoCloseable {
     }
 
     /**
-     * Leases {@code sizeBytes} bytes with undefined content, 64-byte aligned, page-aligned from one
-     * page on.
+     * Leases {@code sizeBytes} bytes with undefined content, 64-byte aligned, page-aligned from
+     * 2049 bytes on.
      *
-     * @throws OutOfNativeMemoryException if the reservation is used up
+     * @throws IllegalArgumentException if {@code sizeBytes} is not positive
+     * @throws OutOfNativeMemoryException if the reservation is used up, or half of it (or 4 TiB) is
+     *     less than that
      * @throws IllegalStateException if this memory is closed
      */
     public Lease allocate(long sizeBytes) {
         int sizeClass = sizeClass(sizeBytes);
-        long slotBytes = SizeClasses.slotBytes(sizeClass);
+        Throwable origin = origin(sizeBytes);
         long offset;
+        boolean reused = false;
         synchronized (lock) {
             checkOpen();
-            if (!warm[sizeClass].isEmpty()) {
+            if (SizeClasses.isSmall(sizeClass)) {
+                offset = takeSmall(sizeClass);
+            } else if (!warm[sizeClass].isEmpty()) {
                 offset = warm[sizeClass].pop();
-                warmBytes -= slotBytes;
-            } else if (!cold[sizeClass].isEmpty()) {
-                offset = cold[sizeClass].pop();
+                pagesWarmBytes -= SizeClasses.slotBytes(sizeClass);
+                reused = true;
             } else {
-                offset = carve(sizeClass, slotBytes);
+                offset = takeCold(sizeClass);
             }
             leases++;
             leasedBytes += accountedBytes(sizeClass, sizeBytes);
             leasedBytesPeak = Math.max(leasedBytesPeak, leasedBytes);
         }
-        return track(new Lease(this, offset, sizeBytes, sizeClass, false, origin()));
+        if (reused) {
+            // what an earlier lease of the same class had beyond this one's end is not accounted
+            long end = SizeClasses.pagesUp(sizeBytes);
+            giveBackPages(offset + end, SizeClasses.slotBytes(sizeClass) - end);
+        }
+        if (options.debug()) {
+            segment.asSlice(offset, Math.min(sizeBytes, POISON_FRESH_BYTES_MAX)).fill(POISON);
+        }
+        return track(new Lease(this, offset, sizeBytes, sizeClass, false, origin));
     }
 
     /**
      * Maps {@code [position, position + sizeBytes)} of a file for reading, whole pages, not charged
      * as leased memory. What is written to these bytes stays private to the process and is lost.
+     * The file's bytes are to be there before: what is written to the file later may be seen or
+     * not.
+     *
+     * <p>A file that gets shorter while it is mapped raises an {@link InternalError} in whoever
+     * reads what is gone with the kernels of this package or plain accesses. The JDK's {@link
+     * MemorySegment#mismatch} and checksums, and native code, would end the process: they are not
+     * for mapped bytes.
      *
      * @param position a multiple of 4096
-     * @throws IOException if the file cannot be opened or is shorter than that
+     * @throws IllegalArgumentException if {@code position} is not, or {@code sizeBytes} is not
+     *     positive
+     * @throws IOException if the file cannot be opened or mapped, or is shorter than that
+     * @throws OutOfNativeMemoryException if the reservation is used up, or the process has too many
+     *     files mapped
+     * @throws IllegalStateException if this memory is closed
      */
     public Lease map(Path file, long position, long sizeBytes) throws IOException {
         if (position < 0 || position % SizeClasses.PAGE_BYTES != 0) {
             throw new IllegalArgumentException(
                     "mapping " + file + " at " + position + "; give a multiple of 4096");
         }
-        int sizeClass = sizeClass(Math.max(sizeBytes, SizeClasses.PAGE_BYTES));
-        long fileBytes = Files.size(file);
-        if (fileBytes - position < sizeBytes) {
-            throw new EOFException(
-                    file + " has " + fileBytes + " bytes, expected " + (position + sizeBytes)
-                            + " or more");
+        int sizeClass = Math.max(sizeClass(sizeBytes), SizeClasses.of(SizeClasses.PAGE_BYTES));
+        Throwable origin = origin(sizeBytes);
+        if (!isNative) {
+            return read(file, position, sizeBytes, sizeClass, origin);
         }
-        long offset;
-        synchronized (lock) {
-            checkOpen();
-            if (!cold[sizeClass].isEmpty()) {
-                offset = cold[sizeClass].pop();
-            } else {
-                offset = carve(sizeClass, SizeClasses.slotBytes(sizeClass));
-            }
+        if (!file.getFileSystem().equals(FileSystems.getDefault())) {
+            throw new IOException(file + " is not a file of the system and cannot be mapped");
+        }
+        retryStuck();
+        if (mappedFiles.incrementAndGet() > MAPPED_FILES_MAX) {
+            mappedFiles.decrementAndGet();
+            throw new OutOfNativeMemoryException(
+                    "cannot map "
+                            + file
+                            + ": this process has "
+                            + MAPPED_FILES_MAX
+                            + " files mapped, which is the share of vm.max_map_count that is ours;"
+                            + " map fewer and larger ranges, or raise it");
         }
         boolean done = false;
         try {
-            if (isNative) {
-                SystemCalls.mapFile(
-                        baseAddress + offset, SizeClasses.pagesUp(sizeBytes), file, position);
-            } else {
-                read(file, position, offset, sizeBytes);
-            }
+            Lease lease = mapNative(file, position, sizeBytes, sizeClass, origin);
             done = true;
+            return lease;
         } finally {
-            synchronized (lock) {
-                if (done) {
-                    leases++;
-                    mappedBytes += SizeClasses.pagesUp(sizeBytes);
-                } else {
-                    cold[sizeClass].push(offset);
-                }
+            if (!done) {
+                mappedFiles.decrementAndGet();
             }
         }
-        return track(new Lease(this, offset, sizeBytes, sizeClass, true, origin()));
     }
 
-    private void read(Path file, long position, long offset, long sizeBytes) throws IOException {
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            long done = 0;
-            while (done < sizeBytes) {
-                long part = Math.min(1 << 30, sizeBytes - done);
-                ByteBuffer target = segment.asSlice(offset + done, part).asByteBuffer();
-                int count = channel.read(target, position + done);
-                if (count < 0) {
-                    throw new EOFException(file + " ends at " + (position + done));
-                }
-                done += count;
+    private Lease mapNative(
+            Path file, long position, long sizeBytes, int sizeClass, @Nullable Throwable origin)
+            throws IOException {
+        int descriptor = SystemCalls.openForMapping(file);
+        try {
+            checkLength(file, SystemCalls.sizeBytes(descriptor), position, sizeBytes);
+            int error = SystemCalls.tryMapFile(descriptor, position);
+            if (error != 0) {
+                throw new FileSystemException(
+                        file.toString(), null, "mmap failed with errno " + error);
             }
+            long pages = SizeClasses.pagesUp(sizeBytes);
+            long offset = takeForMapping(sizeClass, pages);
+            // on failure the slot is lost: its pages may belong to nobody then, or to anybody
+            boolean done = false;
+            try {
+                error = SystemCalls.mapFile(segment.asSlice(offset, pages), descriptor, position);
+                done = error == 0;
+            } finally {
+                if (!done) {
+                    forgetMapping(pages);
+                }
+            }
+            if (error != 0) {
+                throw new OutOfNativeMemoryException(
+                        "cannot map " + file + ": mmap failed with errno " + error);
+            }
+            return track(new Lease(this, offset, sizeBytes, sizeClass, true, origin));
+        } finally {
+            SystemCalls.close(descriptor);
+        }
+    }
+
+    /** Mapping without the system's help: the bytes are read into a slot. */
+    private Lease read(
+            Path file, long position, long sizeBytes, int sizeClass, @Nullable Throwable origin)
+            throws IOException {
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            checkLength(file, channel.size(), position, sizeBytes);
+            long pages = SizeClasses.pagesUp(sizeBytes);
+            long offset = takeForMapping(sizeClass, pages);
+            boolean done = false;
+            try {
+                for (long at = 0; at < sizeBytes; ) {
+                    long part = Math.min(READ_BYTES_MAX, sizeBytes - at);
+                    ByteBuffer target = segment.asSlice(offset + at, part).asByteBuffer();
+                    int count = channel.read(target, position + at);
+                    if (count < 0) {
+                        throw new EOFException(file + " ends at " + (position + at));
+                    }
+                    at += count;
+                }
+                // beyond the file's end, a mapped page reads as zeros
+                segment.asSlice(offset + sizeBytes, pages - sizeBytes).fill((byte) 0);
+                done = true;
+            } finally {
+                if (!done) {
+                    synchronized (lock) {
+                        cold[sizeClass].push(offset);
+                    }
+                    forgetMapping(pages);
+                }
+            }
+            return track(new Lease(this, offset, sizeBytes, sizeClass, true, origin));
+        }
+    }
+
+    private static void checkLength(Path file, long fileBytes, long position, long sizeBytes)
+            throws IOException {
+        if (fileBytes - position < sizeBytes) {
+            throw new EOFException(
+                    file
+                            + " has "
+                            + fileBytes
+                            + " bytes, expected "
+                            + sizeBytes
+                            + " or more from position "
+                            + position
+                            + " on");
+        }
+    }
+
+    /** Counts before the work starts, so that {@link #close()} cannot come between. */
+    private long takeForMapping(int sizeClass, long pages) {
+        synchronized (lock) {
+            checkOpen();
+            long offset = takeCold(sizeClass);
+            leases++;
+            mappedBytes += pages;
+            return offset;
+        }
+    }
+
+    private void forgetMapping(long pages) {
+        synchronized (lock) {
+            leases--;
+            mappedBytes -= pages;
         }
     }
 
     /**
      * Gives back the pages that lie wholly in the range and are backed by memory. Mapped files are
-     * read again when touched; allocated bytes become zero.
+     * read again when touched; allocated bytes become undefined. A hint: it may do nothing.
+     *
+     * @throws IndexOutOfBoundsException if the range is not one of {@link #segment()}
      */
     public void discard(long offset, long sizeBytes) {
+        Objects.checkFromIndexSize(offset, sizeBytes, segment.byteSize());
         long from = SizeClasses.pagesUp(offset);
         long to = (offset + sizeBytes) & -SizeClasses.PAGE_BYTES;
-        if (isNative && to > from) {
-            SystemCalls.discard(baseAddress + from, to - from);
+        giveBackPages(from, to - from);
+    }
+
+    /**
+     * Asks the system to read the mapped pages of the range ahead. A hint: it may do nothing.
+     *
+     * @throws IndexOutOfBoundsException if the range is not one of {@link #segment()}
+     */
+    public void prefetch(long offset, long sizeBytes) {
+        Objects.checkFromIndexSize(offset, sizeBytes, segment.byteSize());
+        long from = offset & -SizeClasses.PAGE_BYTES;
+        if (isNative && sizeBytes > 0) {
+            long to = SizeClasses.pagesUp(offset + sizeBytes);
+            SystemCalls.willNeed(segment.asSlice(from, to - from));
         }
     }
 
-    /** Asks the system to read the mapped pages of the range ahead. */
-    public void prefetch(long offset, long sizeBytes) {
-        long from = offset & -SizeClasses.PAGE_BYTES;
-        if (isNative && sizeBytes > 0) {
-            SystemCalls.willNeed(
-                    baseAddress + from, SizeClasses.pagesUp(offset + sizeBytes) - from);
+    /** Whether the pages are not backed any more, as far as the system can do that. */
+    private boolean giveBackPages(long offset, long sizeBytes) {
+        return !isNative
+                || sizeBytes <= 0
+                || SystemCalls.discard(segment.asSlice(offset, sizeBytes));
+    }
+
+    /**
+     * Brings the mapped pages of the range into memory now. A page that cannot be read fails here
+     * as an exception; when it is first met by a load instruction, it is an {@link InternalError}
+     * at best, and within a native or intrinsic routine (a checksum, a codec) the end of the
+     * process. So call this before such a routine reads a mapped range.
+     *
+     * <p>Systems without the call (Linux before 5.14) touch the pages one by one.
+     *
+     * @throws IOException if a page cannot be read: the file was cut short, or its device fails
+     */
+    public void populate(long offset, long sizeBytes) throws IOException {
+        if (!isNative || sizeBytes <= 0) {
+            return;
         }
+        long from = offset & -SizeClasses.PAGE_BYTES;
+        long pagesBytes = SizeClasses.pagesUp(offset + sizeBytes) - from;
+        switch (SystemCalls.populate(segment.asSlice(from, pagesBytes))) {
+            case DONE -> {}
+            case UNREADABLE -> throw unreadable(from, pagesBytes, null);
+            case UNSUPPORTED -> touchPages(from, pagesBytes);
+        }
+    }
+
+    @SuppressWarnings("ThreadPriorityCheck") // yields for its safepoint, not for its effect
+    private void touchPages(long from, long sizeBytes) throws IOException {
+        try {
+            byte sum = 0;
+            for (long at = from; at < from + sizeBytes; at += SizeClasses.PAGE_BYTES) {
+                sum ^= segment.get(Layouts.BYTE, at);
+            }
+            touched = sum;
+            // the error of a page that cannot be read is thrown at the next safepoint: pass one
+            Thread.yield();
+        } catch (InternalError e) {
+            throw unreadable(from, sizeBytes, e);
+        }
+    }
+
+    private static IOException unreadable(long from, long sizeBytes, @Nullable Throwable cause) {
+        return new IOException(
+                "a mapped page in [" + from + ", " + (from + sizeBytes)
+                        + ") of the reservation cannot be read: the file beneath it was cut short"
+                        + " or its device fails",
+                cause);
     }
 
     /** Whether mapping, discarding and prefetching are done by the system, or imitated. */
@@ -283,52 +497,147 @@ public final class NativeMemory implements AutoCloseable {
     /** What is out now. */
     public Stats stats() {
         synchronized (lock) {
-            return new Stats(leases, leasedBytes, leasedBytesPeak, mappedBytes, warmBytes);
+            return new Stats(leases, leasedBytes, leasedBytesPeak, mappedBytes, warmBytes());
         }
     }
 
     void release(Lease lease, long offset) {
-        int sizeClass = lease.sizeClass();
-        long slotBytes = SizeClasses.slotBytes(sizeClass);
         if (out != null) {
             out.remove(lease);
         }
         if (lease.isMapped()) {
-            long pages = SizeClasses.pagesUp(lease.sizeBytes());
+            releaseMapped(lease, offset);
+        } else if (SizeClasses.isSmall(lease.sizeClass())) {
+            releaseSmall(lease, offset);
+        } else {
+            releasePages(lease, offset);
+        }
+    }
+
+    // The lease is taken off the count last: until then close() refuses, so that no call below
+    // can meet an address range that is somebody else's already.
+
+    private void releaseMapped(Lease lease, long offset) {
+        long pages = SizeClasses.pagesUp(lease.sizeBytes());
+        boolean cleared = !isNative;
+        try {
             if (isNative) {
-                SystemCalls.mapNothing(baseAddress + offset, pages);
+                retryStuck();
+                cleared = clear(offset, pages);
             }
+        } finally {
             synchronized (lock) {
+                if (cleared) {
+                    cold[lease.sizeClass()].push(offset);
+                } else {
+                    stuck.push(offset);
+                    stuck.push(lease.sizeClass());
+                }
                 leases--;
                 mappedBytes -= pages;
-                cold[sizeClass].push(offset);
-            }
-            return;
-        }
-        if (options.debug()) {
-            segment.asSlice(offset, lease.sizeBytes()).fill(POISON);
-        }
-        boolean small = SizeClasses.isSmall(sizeClass);
-        boolean keep;
-        synchronized (lock) {
-            leases--;
-            leasedBytes -= accountedBytes(sizeClass, lease.sizeBytes());
-            keep = small || warmBytes + slotBytes <= options.warmBytes();
-            if (keep) {
-                warmBytes += slotBytes;
-                warm[sizeClass].push(offset);
-            }
-        }
-        if (!keep) {
-            // outside of the lock: the call walks the pages; nobody else knows the slot yet
-            discard(offset, slotBytes);
-            synchronized (lock) {
-                cold[sizeClass].push(offset);
             }
         }
     }
 
-    private static long accountedBytes(int sizeClass, long sizeBytes) {
+    private boolean clear(long offset, long pages) {
+        MemorySegment range = segment.asSlice(offset, pages);
+        if (SystemCalls.mapNothing(range)) {
+            mappedFiles.decrementAndGet();
+            return true;
+        }
+        SystemCalls.discard(range);
+        return false;
+    }
+
+    /** Clears a slot that could not be cleared when its lease was closed. */
+    private void retryStuck() {
+        long offset;
+        int sizeClass;
+        synchronized (lock) {
+            if (stuck.isEmpty() || closed) {
+                return;
+            }
+            sizeClass = (int) stuck.pop();
+            offset = stuck.pop();
+            leases++;
+        }
+        boolean cleared = false;
+        try {
+            cleared = clear(offset, SizeClasses.slotBytes(sizeClass));
+        } finally {
+            synchronized (lock) {
+                if (cleared) {
+                    cold[sizeClass].push(offset);
+                } else {
+                    stuck.push(offset);
+                    stuck.push(sizeClass);
+                }
+                leases--;
+            }
+        }
+    }
+
+    private void releaseSmall(Lease lease, long offset) {
+        int sizeClass = lease.sizeClass();
+        long slotBytes = SizeClasses.slotBytes(sizeClass);
+        if (options.debug()) {
+            segment.asSlice(offset, lease.sizeBytes()).fill(POISON);
+        }
+        synchronized (lock) {
+            cold[sizeClass].push(offset);
+            smallLeasedBytes -= slotBytes;
+            int span = spanOf(offset);
+            spanLeases[span]--;
+            if (spanLeases[span] == 0 && warmBytes() > options.warmBytes()) {
+                // inside of the lock, since the slots of the span are free for all; it is short
+                long start = spansEnd - ((span + 1L) << SPAN_BITS);
+                if (giveBackPages(start, SPAN_BYTES)) {
+                    spanBacked[span] = false;
+                    smallBackedBytes -= SPAN_BYTES;
+                }
+            }
+            leases--;
+            leasedBytes -= slotBytes;
+        }
+    }
+
+    private void releasePages(Lease lease, long offset) {
+        int sizeClass = lease.sizeClass();
+        long slotBytes = SizeClasses.slotBytes(sizeClass);
+        boolean keep;
+        synchronized (lock) {
+            keep = warmBytes() + slotBytes <= options.warmBytes();
+            if (keep) {
+                pagesWarmBytes += slotBytes;
+            }
+        }
+        boolean given = false;
+        try {
+            if (!keep) {
+                // outside of the lock: the call walks the pages; nobody else knows the slot yet
+                given = giveBackPages(offset, slotBytes);
+            } else if (options.debug()) {
+                segment.asSlice(offset, lease.sizeBytes()).fill(POISON);
+            }
+        } finally {
+            synchronized (lock) {
+                if (given) {
+                    cold[sizeClass].push(offset);
+                } else {
+                    warm[sizeClass].push(offset);
+                    pagesWarmBytes += keep ? 0 : slotBytes;
+                }
+                leases--;
+                leasedBytes -= accountedBytes(sizeClass, lease.sizeBytes());
+            }
+        }
+    }
+
+    private long warmBytes() {
+        return pagesWarmBytes + smallBackedBytes - smallLeasedBytes;
+    }
+
+    static long accountedBytes(int sizeClass, long sizeBytes) {
         return SizeClasses.isSmall(sizeClass)
                 ? SizeClasses.slotBytes(sizeClass)
                 : SizeClasses.pagesUp(sizeBytes);
@@ -338,32 +647,79 @@ public final class NativeMemory implements AutoCloseable {
         if (sizeBytes <= 0) {
             throw new IllegalArgumentException("lease of " + sizeBytes + " bytes; give 1 or more");
         }
-        if (sizeBytes > segment.byteSize() / 2) {
+        long most = Math.min(segment.byteSize() / 2, 1L << SizeClasses.MAX_BITS);
+        if (sizeBytes > most) {
             throw new OutOfNativeMemoryException(
-                    "lease of " + sizeBytes + " bytes exceeds half of the reservation of "
-                            + segment.byteSize() + " bytes");
+                    "lease of "
+                            + sizeBytes
+                            + " bytes; the reservation of "
+                            + segment.byteSize()
+                            + " bytes allows for "
+                            + most);
         }
         return SizeClasses.of(sizeBytes);
     }
 
-    /** Takes fresh address space; small slots come many at a time. */
-    private long carve(int sizeClass, long slotBytes) {
-        boolean small = SizeClasses.isSmall(sizeClass);
-        long span = small ? SMALL_SPAN_BYTES : slotBytes;
-        // one page stays unused at the end, so that a kernel may read a word past the last byte
-        if (bump + span > segment.byteSize() - SizeClasses.PAGE_BYTES) {
-            throw new OutOfNativeMemoryException(
-                    "the reservation of " + segment.byteSize() + " bytes is used up; "
-                            + leasedBytes + " bytes are leased, " + mappedBytes + " mapped");
+    private long takeCold(int sizeClass) {
+        if (!cold[sizeClass].isEmpty()) {
+            return cold[sizeClass].pop();
         }
+        long slotBytes = SizeClasses.slotBytes(sizeClass);
+        checkRoom(slotBytes);
         long offset = bump;
-        bump += span;
-        if (small) {
-            for (long slot = offset + span - slotBytes; slot > offset; slot -= slotBytes) {
-                cold[sizeClass].push(slot);
-            }
-        }
+        bump += slotBytes;
         return offset;
+    }
+
+    private long takeSmall(int sizeClass) {
+        long slotBytes = SizeClasses.slotBytes(sizeClass);
+        if (cold[sizeClass].isEmpty()) {
+            carveSpan(sizeClass, slotBytes);
+        }
+        long offset = cold[sizeClass].pop();
+        int span = spanOf(offset);
+        spanLeases[span]++;
+        if (!spanBacked[span]) {
+            spanBacked[span] = true;
+            smallBackedBytes += SPAN_BYTES;
+        }
+        smallLeasedBytes += slotBytes;
+        return offset;
+    }
+
+    private void carveSpan(int sizeClass, long slotBytes) {
+        checkRoom(SPAN_BYTES);
+        if (spanCount == spanLeases.length) {
+            int room = Math.max(8, spanCount * 2);
+            spanLeases = Arrays.copyOf(spanLeases, room);
+            spanBacked = Arrays.copyOf(spanBacked, room);
+        }
+        spanCount++;
+        long start = spansStart();
+        for (long slot = start + SPAN_BYTES - slotBytes; slot >= start; slot -= slotBytes) {
+            cold[sizeClass].push(slot);
+        }
+    }
+
+    private long spansStart() {
+        return spansEnd - ((long) spanCount << SPAN_BITS);
+    }
+
+    private int spanOf(long offset) {
+        return (int) ((spansEnd - 1 - offset) >>> SPAN_BITS);
+    }
+
+    private void checkRoom(long sizeBytes) {
+        if (sizeBytes > spansStart() - bump) {
+            throw new OutOfNativeMemoryException(
+                    "the reservation of "
+                            + segment.byteSize()
+                            + " bytes is used up; "
+                            + leasedBytes
+                            + " bytes are leased, "
+                            + mappedBytes
+                            + " mapped");
+        }
     }
 
     private void checkOpen() {
@@ -372,8 +728,10 @@ public final class NativeMemory implements AutoCloseable {
         }
     }
 
-    private @Nullable Throwable origin() {
-        return options.debug() ? new Throwable("leased here") : null;
+    private @Nullable Throwable origin(long sizeBytes) {
+        return options.debug()
+                ? new Throwable("lease of " + sizeBytes + " bytes, taken here")
+                : null;
     }
 
     private Lease track(Lease lease) {
@@ -387,7 +745,7 @@ public final class NativeMemory implements AutoCloseable {
      * Gives the reservation back.
      *
      * @throws IllegalStateException if leases are out; nothing is closed then. In debug mode the
-     *     message's suppressed exceptions say who leased them.
+     *     suppressed exceptions say who took the first few of them.
      */
     @Override
     public void close() {
@@ -400,28 +758,40 @@ public final class NativeMemory implements AutoCloseable {
             }
             closed = true;
         }
-        arena.close();
+        try {
+            arena.close();
+        } catch (IllegalStateException e) {
+            synchronized (lock) {
+                closed = false;
+            }
+            throw new IllegalStateException(
+                    "native memory is in use by a call of another thread that holds no lease", e);
+        }
+        // what could not be cleared went with the rest
+        mappedFiles.addAndGet(-stuck.size / 2);
     }
 
     private IllegalStateException leaked() {
         IllegalStateException e =
                 new IllegalStateException(
-                        leases + " leases are still out (" + leasedBytes + " bytes allocated, "
-                                + mappedBytes + " mapped); close what holds them first"
+                        leases
+                                + " leases are still out ("
+                                + leasedBytes
+                                + " bytes allocated, "
+                                + mappedBytes
+                                + " mapped); close what holds them first"
                                 + (out == null ? "; -Despalier.memory.debug=true says who" : ""));
         if (out != null) {
-            List<Lease> some = new ArrayList<>(out);
-            Collections.shuffle(some);
-            for (Lease lease : some.subList(0, Math.min(NAMED_LEAKS_MAX, some.size()))) {
-                if (lease.origin() != null) {
-                    e.addSuppressed(lease.origin());
-                }
-            }
+            out.stream()
+                    .map(Lease::origin)
+                    .filter(Objects::nonNull)
+                    .limit(NAMED_LEAKS_MAX)
+                    .forEach(e::addSuppressed);
         }
         return e;
     }
 
-    /** A stack of slot offsets, without boxing. */
+    /** A stack of slot offsets, or of whatever else is a number, without boxing. */
     private static final class OffsetStack {
         private long[] offsets = {};
         private int size;

@@ -1,7 +1,10 @@
 package io.espalier.memory;
 
 import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.FileSystems;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 
 /**
  * A second handle on a file through which blocks are given back to the file system while the file
@@ -26,18 +29,23 @@ public final class PunchableFile implements AutoCloseable {
      * @throws IOException if it cannot be opened
      */
     public static PunchableFile open(Path file) throws IOException {
-        return new PunchableFile(SystemCalls.AVAILABLE ? SystemCalls.openForPunching(file) : NONE);
+        if (SystemCalls.AVAILABLE && file.getFileSystem().equals(FileSystems.getDefault())) {
+            return new PunchableFile(SystemCalls.openForPunching(file));
+        }
+        FileChannel.open(file, StandardOpenOption.WRITE).close();
+        return new PunchableFile(NONE);
     }
 
     /**
      * Gives back the blocks of {@code [position, position + sizeBytes)}; they read as zeros then.
      *
-     * @return whether the file system did so
+     * @return whether the file system did so; false too once this handle is closed
      */
     public synchronized boolean punch(long position, long sizeBytes) {
         return descriptor != NONE && SystemCalls.punch(descriptor, position, sizeBytes);
     }
 
+    /** Gives this handle up; a second time does nothing. */
     @Override
     public synchronized void close() {
         if (descriptor != NONE) {

@@ -1,7 +1,6 @@
 package io.espalier.memory;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
@@ -18,23 +17,42 @@ final class Reservation {
     @SuppressWarnings("restricted") // the range is ours: SystemCalls.reserve made it
     static MemorySegment over(long address, long sizeBytes, Arena arena) {
         return MemorySegment.ofAddress(address)
-                .reinterpret(sizeBytes, arena, s -> SystemCalls.unmap(address, sizeBytes));
+                .reinterpret(sizeBytes, arena, range -> SystemCalls.unmap(range, sizeBytes));
     }
 
-    /** The way without native calls: a sparse file without a name, backed where it is touched. */
-    static MemorySegment sparseFile(long sizeBytes, Arena arena) {
-        try {
-            Path file = Files.createTempFile("espalier-memory", ".tmp");
-            try (FileChannel channel =
-                    FileChannel.open(
-                            file,
-                            StandardOpenOption.READ,
-                            StandardOpenOption.WRITE,
-                            StandardOpenOption.DELETE_ON_CLOSE)) {
-                return channel.map(FileChannel.MapMode.READ_WRITE, 0, sizeBytes, arena);
+    /**
+     * The way without native calls: a sparse file without a name, backed where it is touched. Where
+     * a file cannot be that long, it gets shorter, down to {@code sizeBytesMin}.
+     */
+    static MemorySegment sparseFile(long sizeBytes, long sizeBytesMin, Arena arena) {
+        for (long size = sizeBytes; ; size = SizeClasses.pagesUp(size >> 1)) {
+            try {
+                return sparseFile(size, arena);
+            } catch (IOException e) {
+                if (size >> 1 < sizeBytesMin) {
+                    throw new IllegalStateException(
+                            "cannot reserve "
+                                    + size
+                                    + " bytes in a file in "
+                                    + System.getProperty("java.io.tmpdir"),
+                            e);
+                }
             }
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot reserve " + sizeBytes + " bytes", e);
+        }
+    }
+
+    private static MemorySegment sparseFile(long sizeBytes, Arena arena) throws IOException {
+        Path file = Files.createTempFile("espalier-memory", ".tmp");
+        try (FileChannel channel =
+                FileChannel.open(
+                        file,
+                        StandardOpenOption.READ,
+                        StandardOpenOption.WRITE,
+                        StandardOpenOption.DELETE_ON_CLOSE)) {
+            return channel.map(FileChannel.MapMode.READ_WRITE, 0, sizeBytes, arena);
+        } catch (IOException | RuntimeException e) {
+            Files.deleteIfExists(file); // if it was not even opened
+            throw e;
         }
     }
 }

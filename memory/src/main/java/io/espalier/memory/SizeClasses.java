@@ -2,9 +2,9 @@ package io.espalier.memory;
 
 /**
  * The slot sizes that the reservation is carved into: powers of two from 64 bytes to a page, then
- * eight steps for each doubling, always whole pages. A slot is thus at most one eighth larger than
- * what it was asked for, and since pages are backed only when touched, the rest costs address space
- * alone.
+ * eight steps for each doubling, always whole pages. From eight pages on, a slot is thus at most
+ * one eighth larger than the pages that were asked for, and since pages are backed only when
+ * touched, the rest costs address space alone.
  */
 final class SizeClasses {
 

@@ -1,6 +1,7 @@
 package io.espalier.memory;
 
 import java.io.IOException;
+import java.lang.foreign.AddressLayout;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -11,18 +12,30 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
 import java.nio.charset.Charset;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The few Linux calls that the JDK does not offer: reserving and giving back address space, mapping
  * a file at a chosen place, punching holes. Everything here is optional: where {@link #AVAILABLE}
- * is false (another system, native access denied, or {@code -Despalier.memory.native=false}), the
- * callers have a slower way that needs the JDK alone.
+ * is false (another system or processor, pages of another size than 4096 bytes, native access
+ * denied, or {@code -Despalier.memory.native=false}), the callers have a slower way that needs the
+ * JDK alone.
+ *
+ * <p>Ranges are passed as segments, never as addresses: the call is then refused once the
+ * reservation is closed, and the reservation cannot be closed during the call.
  */
 @SuppressWarnings("restricted") // the one place that links native functions
 final class SystemCalls {
+
+    // these numbers are the same on the processors of LINUX_PROCESSORS, and only there
+    private static final Set<String> LINUX_PROCESSORS = Set.of("amd64", "aarch64", "riscv64");
 
     private static final int PROT_READ_WRITE = 0x1 | 0x2;
     private static final int MAP_PRIVATE = 0x02;
@@ -34,12 +47,25 @@ final class SystemCalls {
     private static final int MADV_WILLNEED = 3;
     private static final int MADV_DONTNEED = 4;
     private static final int MADV_NOHUGEPAGE = 15;
+    private static final int MADV_POPULATE_READ = 22;
 
+    private static final int EINTR = 4;
+    private static final int EAGAIN = 11;
+    private static final int EFAULT = 14;
+    private static final int EINVAL = 22;
+    private static final int EHWPOISON = 133;
+
+    private static final int SEEK_END = 2;
     private static final int O_RDONLY = 0;
     private static final int O_RDWR = 2;
     private static final int O_CLOEXEC = 0x80000;
     private static final int FALLOC_FL_KEEP_SIZE = 0x01;
     private static final int FALLOC_FL_PUNCH_HOLE = 0x02;
+
+    private static final int ENOENT = 2;
+    private static final int EACCES = 13;
+
+    private static final int MAPPINGS_MAX_DEFAULT = 65_530;
 
     private static final StructLayout CALL_STATE = Linker.Option.captureStateLayout();
     private static final VarHandle ERRNO =
@@ -53,6 +79,7 @@ final class SystemCalls {
             MethodHandle munmap,
             MethodHandle madvise,
             MethodHandle open,
+            MethodHandle lseek,
             MethodHandle close,
             MethodHandle fallocate) {}
 
@@ -66,21 +93,26 @@ final class SystemCalls {
     private static @Nullable Handles link() {
         boolean linux =
                 System.getProperty("os.name", "").toLowerCase(Locale.ROOT).contains("linux");
-        boolean wide = ValueLayout.ADDRESS.byteSize() == 8;
-        if (!linux || !wide || !Boolean.parseBoolean(setting())) {
+        boolean known = LINUX_PROCESSORS.contains(System.getProperty("os.arch", ""));
+        if (!linux || !known || !Boolean.parseBoolean(setting())) {
             return null;
         }
         try {
+            AddressLayout address = ValueLayout.ADDRESS;
             ValueLayout.OfLong word = ValueLayout.JAVA_LONG;
             ValueLayout.OfInt integer = ValueLayout.JAVA_INT;
+            if (pageBytes() != SizeClasses.PAGE_BYTES) {
+                return null;
+            }
             return new Handles(
                     handle(
                             "mmap",
                             FunctionDescriptor.of(
-                                    word, word, word, integer, integer, integer, word)),
-                    handle("munmap", FunctionDescriptor.of(integer, word, word)),
-                    handle("madvise", FunctionDescriptor.of(integer, word, word, integer)),
-                    handle("open", FunctionDescriptor.of(integer, ValueLayout.ADDRESS, integer)),
+                                    word, address, word, integer, integer, integer, word)),
+                    handle("munmap", FunctionDescriptor.of(integer, address, word)),
+                    handle("madvise", FunctionDescriptor.of(integer, address, word, integer)),
+                    handle("open", FunctionDescriptor.of(integer, address, integer)),
+                    handle("lseek", FunctionDescriptor.of(word, integer, word, integer)),
                     handle("close", FunctionDescriptor.of(integer, integer)),
                     handle(
                             "fallocate",
@@ -98,8 +130,20 @@ final class SystemCalls {
     private static MethodHandle handle(String name, FunctionDescriptor descriptor) {
         Linker linker = Linker.nativeLinker();
         Linker.Option errno = Linker.Option.captureCallState("errno");
-        return linker.downcallHandle(
-                linker.defaultLookup().findOrThrow(name), descriptor, errno);
+        return linker.downcallHandle(linker.defaultLookup().findOrThrow(name), descriptor, errno);
+    }
+
+    private static long pageBytes() {
+        Linker linker = Linker.nativeLinker();
+        MethodHandle getpagesize =
+                linker.downcallHandle(
+                        linker.defaultLookup().findOrThrow("getpagesize"),
+                        FunctionDescriptor.of(ValueLayout.JAVA_INT));
+        try {
+            return (int) getpagesize.invokeExact();
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
     }
 
     private static Handles handles() {
@@ -108,6 +152,16 @@ final class SystemCalls {
             throw new IllegalStateException("native calls are not available in this process");
         }
         return handles;
+    }
+
+    /** How many mappings the system grants to this process. */
+    static int mappingsMax() {
+        try {
+            return Integer.parseInt(
+                    Files.readString(Path.of("/proc/sys/vm/max_map_count")).strip());
+        } catch (IOException | NumberFormatException e) {
+            return MAPPINGS_MAX_DEFAULT;
+        }
     }
 
     /**
@@ -119,19 +173,18 @@ final class SystemCalls {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment state = arena.allocate(CALL_STATE);
             int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-            long address =
-                    (long)
-                            handles()
-                                    .mmap()
-                                    .invokeExact(
-                                            state, 0L, sizeBytes, PROT_READ_WRITE, flags, -1, 0L);
+            long address = map(state, MemorySegment.NULL, sizeBytes, flags, -1, 0);
             if (address != MAP_FAILED) {
                 // whole-page accounting: a huge page would back two megabytes for one byte
                 int ignored =
                         (int)
                                 handles()
                                         .madvise()
-                                        .invokeExact(state, address, sizeBytes, MADV_NOHUGEPAGE);
+                                        .invokeExact(
+                                                state,
+                                                MemorySegment.ofAddress(address),
+                                                sizeBytes,
+                                                MADV_NOHUGEPAGE);
             }
             return address;
         } catch (Throwable e) {
@@ -139,92 +192,154 @@ final class SystemCalls {
         }
     }
 
-    /** Gives the address range back to the system. */
-    static void unmap(long address, long sizeBytes) {
+    /** Gives an address range back to the system. */
+    static void unmap(MemorySegment range, long sizeBytes) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment state = arena.allocate(CALL_STATE);
-            int result = (int) handles().munmap().invokeExact(state, address, sizeBytes);
+            int result = (int) handles().munmap().invokeExact(state, range, sizeBytes);
             if (result != 0) {
-                throw new IllegalStateException("munmap failed, errno " + errno(state));
+                throw new IllegalStateException("munmap failed with errno " + errno(state));
             }
         } catch (Throwable e) {
             throw unexpected(e);
         }
-    }
-
-    /** Replaces whatever backs the range by nothing: reads give zeros, writes fresh pages. */
-    static void mapNothing(long address, long sizeBytes) {
-        mapFixed(address, sizeBytes, MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, "anonymous memory");
     }
 
     /**
-     * Maps a file over the range. The mapping is private and writable so that a stray write can
-     * neither crash the process nor reach the file.
+     * Replaces whatever backs the range by nothing: reads give zeros, writes fresh pages.
+     *
+     * @return whether the system did so; it refuses when the process has too many mappings
      */
-    static void mapFile(long address, long sizeBytes, Path file, long position)
-            throws IOException {
-        int descriptor = open(file, O_RDONLY | O_CLOEXEC);
-        try {
-            mapFixed(address, sizeBytes, MAP_NORESERVE, descriptor, position, file.toString());
-        } finally {
-            close(descriptor);
-        }
-    }
-
-    private static void mapFixed(
-            long address, long sizeBytes, int flags, int descriptor, long position, String what) {
+    static boolean mapNothing(MemorySegment range) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment state = arena.allocate(CALL_STATE);
-            int all = MAP_PRIVATE | MAP_FIXED | flags;
-            long result =
-                    (long)
-                            handles()
-                                    .mmap()
-                                    .invokeExact(
-                                            state,
-                                            address,
-                                            sizeBytes,
-                                            PROT_READ_WRITE,
-                                            all,
-                                            descriptor,
-                                            position);
-            if (result != address) {
-                throw new IllegalStateException(
-                        "cannot map "
-                                + sizeBytes
-                                + " bytes of "
-                                + what
-                                + ": mmap failed with errno "
-                                + errno(state)
-                                + " (12 means that the process has too many mappings; see"
-                                + " vm.max_map_count)");
+            int flags = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE;
+            if (map(state, range, range.byteSize(), flags, -1, 0) != range.address()) {
+                return false;
             }
+            // as the rest of the reservation, or the system keeps the range apart for ever
+            advise(range, MADV_NOHUGEPAGE);
+            return true;
         } catch (Throwable e) {
             throw unexpected(e);
         }
     }
 
-    /** Drops the pages of the range: anonymous ones read as zero, file pages are read again. */
-    static void discard(long address, long sizeBytes) {
-        advise(address, sizeBytes, MADV_DONTNEED);
+    /**
+     * Maps an open file over the range. The mapping is private and writable so that a stray write
+     * can neither crash the process nor reach the file.
+     *
+     * @return 0, or the system's error number; what backs the range is unknown then
+     */
+    static int mapFile(MemorySegment range, int descriptor, long position) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment state = arena.allocate(CALL_STATE);
+            int flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE;
+            long address = map(state, range, range.byteSize(), flags, descriptor, position);
+            return address == range.address() ? 0 : errno(state);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    /**
+     * Whether a page of an open file can be mapped at all: tried at a place of the system's choice,
+     * since a failed attempt at a fixed place may leave a hole there.
+     *
+     * @return 0, or the system's error number
+     */
+    static int tryMapFile(int descriptor, long position) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment state = arena.allocate(CALL_STATE);
+            long size = SizeClasses.PAGE_BYTES;
+            long address = map(state, MemorySegment.NULL, size, MAP_PRIVATE, descriptor, position);
+            if (address == MAP_FAILED) {
+                return errno(state);
+            }
+            unmap(MemorySegment.ofAddress(address), size);
+            return 0;
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    private static long map(
+            MemorySegment state,
+            MemorySegment range,
+            long sizeBytes,
+            int flags,
+            int descriptor,
+            long position)
+            throws Throwable {
+        return (long)
+                handles()
+                        .mmap()
+                        .invokeExact(
+                                state,
+                                range,
+                                sizeBytes,
+                                PROT_READ_WRITE,
+                                flags,
+                                descriptor,
+                                position);
+    }
+
+    /**
+     * Drops the pages of the range: anonymous ones read as zero, file pages are read again.
+     *
+     * @return whether the system did so; it refuses for memory that is locked
+     */
+    static boolean discard(MemorySegment range) {
+        return advise(range, MADV_DONTNEED);
     }
 
     /** Asks for the pages of the range to be read ahead. */
-    static void willNeed(long address, long sizeBytes) {
-        advise(address, sizeBytes, MADV_WILLNEED);
+    static void willNeed(MemorySegment range) {
+        boolean ignored = advise(range, MADV_WILLNEED);
     }
 
-    private static void advise(long address, long sizeBytes, int advice) {
+    /** What became of {@link #populate}. */
+    enum Populated {
+        DONE,
+        UNREADABLE,
+        UNSUPPORTED
+    }
+
+    /** Reads the pages of the range in, or says why not; never raises a signal. */
+    static Populated populate(MemorySegment range) {
+        int errno;
+        do {
+            errno = tryAdvise(range, MADV_POPULATE_READ);
+        } while (errno == EINTR || errno == EAGAIN);
+        return switch (errno) {
+            case 0 -> Populated.DONE;
+            case EFAULT, EHWPOISON -> Populated.UNREADABLE;
+            case EINVAL -> Populated.UNSUPPORTED;
+            default ->
+                    throw new IllegalStateException(
+                            "madvise(" + MADV_POPULATE_READ + ") failed with errno " + errno);
+        };
+    }
+
+    private static boolean advise(MemorySegment range, int advice) {
+        return tryAdvise(range, advice) == 0;
+    }
+
+    /** Gives the advice; the answer is 0 or the errno. */
+    private static int tryAdvise(MemorySegment range, int advice) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment state = arena.allocate(CALL_STATE);
-            int result = (int) handles().madvise().invokeExact(state, address, sizeBytes, advice);
-            if (result != 0) {
-                throw new IllegalStateException(
-                        "madvise(" + advice + ") failed with errno " + errno(state));
-            }
+            int result =
+                    (int) handles().madvise().invokeExact(state, range, range.byteSize(), advice);
+            return result == 0 ? 0 : errno(state);
         } catch (Throwable e) {
             throw unexpected(e);
         }
+    }
+
+    /** Opens a file for {@link #mapFile}; the caller closes it by {@link #close}. */
+    static int openForMapping(Path file) throws IOException {
+        return open(file, O_RDONLY | O_CLOEXEC);
     }
 
     /** Opens a file for {@link #punch}; the caller closes it by {@link #close}. */
@@ -233,16 +348,34 @@ final class SystemCalls {
     }
 
     private static int open(Path file, int flags) throws IOException {
+        int error;
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment state = arena.allocate(CALL_STATE);
-            MemorySegment name = arena.allocateFrom(file.toString(), FILE_NAME_CHARSET);
+            byte[] bytes = file.toString().getBytes(FILE_NAME_CHARSET);
+            MemorySegment name = arena.allocate(bytes.length + 1L);
+            MemorySegment.copy(bytes, 0, name, ValueLayout.JAVA_BYTE, 0, bytes.length);
             int descriptor = (int) handles().open().invokeExact(state, name, flags);
-            if (descriptor < 0) {
-                throw new IOException("cannot open " + file + ": errno " + errno(state));
+            if (descriptor >= 0) {
+                return descriptor;
             }
-            return descriptor;
-        } catch (IOException e) {
-            throw e;
+            error = errno(state);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+        throw switch (error) {
+            case ENOENT -> new NoSuchFileException(file.toString());
+            case EACCES -> new AccessDeniedException(file.toString());
+            default ->
+                    new FileSystemException(
+                            file.toString(), null, "open failed with errno " + error);
+        };
+    }
+
+    /** How long an open file is, in bytes. */
+    static long sizeBytes(int descriptor) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment state = arena.allocate(CALL_STATE);
+            return (long) handles().lseek().invokeExact(state, descriptor, 0L, SEEK_END);
         } catch (Throwable e) {
             throw unexpected(e);
         }

@@ -14,14 +14,17 @@ public final class Words {
 
     private Words() {}
 
+    /** The 64-bit word at {@code index}. */
     public static long getLong(MemorySegment segment, long offset, long index) {
         return segment.get(Layouts.LONG, offset + (index << 3));
     }
 
+    /** Writes the 64-bit word at {@code index}. */
     public static void setLong(MemorySegment segment, long offset, long index, long value) {
         segment.set(Layouts.LONG, offset + (index << 3), value);
     }
 
+    /** The 32-bit word at {@code index}. */
     public static int getInt(MemorySegment segment, long offset, long index) {
         return segment.get(Layouts.INT, offset + (index << 2));
     }
@@ -31,16 +34,16 @@ public final class Words {
         return segment.get(Layouts.INT, offset + (index << 2)) & 0xFFFFFFFFL;
     }
 
+    /** Writes the 32-bit word at {@code index}. */
     public static void setInt(MemorySegment segment, long offset, long index, int value) {
         segment.set(Layouts.INT, offset + (index << 2), value);
     }
 
     /**
      * The first index in {@code [from, to)} whose value is not less than {@code key}, or {@code
-     * to}; gallops from {@code from}, so that near answers are cheap.
+     * to}; gallops from {@code from}, so that near answers are cheap. The column ascends there.
      */
-    public static long gallop(
-            MemorySegment segment, long offset, long from, long to, long key) {
+    public static long gallop(MemorySegment segment, long offset, long from, long to, long key) {
         if (from >= to || getLong(segment, offset, from) >= key) {
             return from;
         }
@@ -81,7 +84,10 @@ public final class Words {
         return low;
     }
 
-    /** Copies {@code count} 32-bit words, adding {@code delta} to each: rebased end offsets. */
+    /**
+     * Copies {@code count} 32-bit words, adding {@code delta} to each, modulo 2^32: rebased end
+     * offsets. The ranges do not overlap, or the target begins first.
+     */
     public static void copyAdding(
             MemorySegment source,
             long sourceOffset,
@@ -106,13 +112,9 @@ public final class Words {
         }
     }
 
-    /** Whether all {@code count} 64-bit words equal the first. */
+    /** Whether all {@code count} 64-bit words equal the first; so do none and one. */
     public static boolean allEqual(MemorySegment segment, long offset, long count) {
         // a column equals itself shifted by one word exactly if all its words are equal
-        long bytes = (count - 1) << 3;
-        return count <= 1
-                || MemorySegment.mismatch(
-                                segment, offset, offset + bytes, segment, offset + 8, offset + 8 + bytes)
-                        < 0;
+        return count <= 1 || Bytes.equal(segment, offset, segment, offset + 8, (count - 1) << 3);
     }
 }

@@ -1,5 +1,33 @@
 /**
- * Who owns native bytes: one reservation, leases, the budget, growable columns and byte kernels.
+ * Who owns native bytes. Everything that Espalier holds outside of the heap is a range of one large
+ * segment, has one owner at a time, and is counted.
+ *
+ * <p>In the order of reading:
+ *
+ * <ol>
+ *   <li>{@link NativeMemory}: one reserved address range per store. It hands out ranges of it,
+ *       fresh or mapped from a file, takes them back, and refuses to close while one is out.
+ *   <li>{@link Lease}: the hold on one such range, closed exactly once. Code that reads or writes
+ *       works on {@code (segment, offset, size)} with the one segment and the lease's offset.
+ *   <li>{@link NativeBuffer}: a range that grows, the open form of a column.
+ *   <li>{@link MemoryBudget}: a signed counter with tickets that says how much may be resident. It
+ *       allocates nothing and knows nobody; it may be shared by all stores of a process.
+ *   <li>{@link Layouts}, {@link Bytes}, {@link Words}, {@link Checksums}: what may be done with
+ *       bytes. Static kernels, primitives only, no allocation that outlives the call, no object per
+ *       value.
+ *   <li>{@link PunchableFile}: giving a file's blocks back, the one more thing that the JDK lacks.
+ * </ol>
+ *
+ * <p>Native calls live in one class, and each has a way around it that needs the JDK alone: {@code
+ * -Despalier.memory.native=false} takes that way, {@code -Despalier.memory.debug=true} finds who
+ * forgot to close.
+ *
+ * <p>What does not live here: what the bytes mean (chunks, columns, tries), which of them are cold,
+ * and files as such. No arena and no segment is made per chunk or page, here or above: closing a
+ * shared arena stops every thread, and a table of segments reads slower than one segment with
+ * offsets. On bytes that may be mapped, use the kernels of this package and plain accesses only: a
+ * file that was cut short under the mapping is then an {@link InternalError}, while {@link
+ * java.lang.foreign.MemorySegment#mismatch} and native code end the process.
  */
 @NullMarked
 package io.espalier.memory;

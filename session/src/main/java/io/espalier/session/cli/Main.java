@@ -1,29 +1,234 @@
 package io.espalier.session.cli;
 
+import io.espalier.memory.OutOfNativeMemoryException;
+import io.espalier.session.StoreException;
+import java.io.FileDescriptor;
+import java.io.FileInputStream;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.Properties;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
 
-/** Where the {@code espalier} command starts. */
+/**
+ * The command line: from arguments to an exit code. A command that fails prints one line on
+ * standard error; {@code ESPALIER_DEBUG=1} adds the stack trace.
+ */
 public final class Main {
+
+    private static final String DEBUG_VARIABLE = "ESPALIER_DEBUG";
+    private static final int HELP_WIDTH_CHARS = 100;
+
     private Main() {}
 
+    /** Runs the command that the arguments name, and ends the process with its exit code. */
+    public static void main(String[] arguments) {
+        // not System.out, which swallows what goes wrong
+        OutputStream out = new FileOutputStream(FileDescriptor.out);
+        PrintStream err =
+                new PrintStream(
+                        new FileOutputStream(FileDescriptor.err), false, StandardCharsets.UTF_8);
+        Shell shell =
+                Shell.of(
+                        new FileInputStream(FileDescriptor.in),
+                        out,
+                        err,
+                        ProcessFacts.errIsTerminal(),
+                        Stores.ENGINE);
+        int exitCode = run(ProcessFacts.utf8Arguments(arguments), shell);
+        System.exit(exitCode);
+    }
+
     /**
-     * Runs one command.
+     * Runs the command that the arguments name, over the given streams, which stay open.
      *
-     * @param args the command and its options
-     * @throws IOException if the version cannot be read
+     * @return the exit code: 0 done, 1 the answer is no, 2 wrong usage or input, 3 the environment
+     *     failed
      */
-    public static void main(String[] args) throws IOException {
-        if (args.length == 1 && args[0].equals("--version")) {
-            Properties build = new Properties();
-            try (InputStream in = Main.class.getResourceAsStream("version.properties")) {
-                if (in != null) build.load(in);
+    public static int run(String[] arguments, InputStream in, OutputStream out, OutputStream err) {
+        PrintStream messages = new PrintStream(err, false, StandardCharsets.UTF_8);
+        return run(arguments, Shell.of(in, out, messages, false, Stores.ENGINE));
+    }
+
+    static int run(String[] arguments, Shell shell) {
+        try {
+            return dispatch(arguments, shell);
+        } catch (CommandException e) {
+            return fail(shell, e.exitCode(), e.getMessage(), e);
+        } catch (StoreException e) {
+            return fail(shell, Failures.exitCode(e), e.getMessage(), e);
+        } catch (OutputException e) {
+            if (Failures.isBrokenPipe(e)) {
+                return ExitCode.DONE; // the reader has seen enough
             }
-            System.out.println("espalier " + build.getProperty("version", "(unknown version)"));
-            return;
+            return fail(
+                    shell,
+                    ExitCode.ENVIRONMENT,
+                    "standard output cannot be written: " + Failures.reason(e),
+                    e);
+        } catch (IOException e) {
+            return fail(shell, ExitCode.ENVIRONMENT, Failures.reason(e), e);
+        } catch (OutOfNativeMemoryException e) {
+            return fail(shell, ExitCode.ENVIRONMENT, e.getMessage(), e);
+        } catch (OutOfMemoryError e) {
+            return fail(
+                    shell,
+                    ExitCode.ENVIRONMENT,
+                    "the Java heap is full; give it more, such as JAVA_TOOL_OPTIONS=-Xmx256m",
+                    e);
+        } catch (RuntimeException | Error e) {
+            return fail(
+                    shell,
+                    ExitCode.ENVIRONMENT,
+                    "internal error: "
+                            + e
+                            + "; set "
+                            + DEBUG_VARIABLE
+                            + "=1 for the stack trace, and please report it",
+                    e);
         }
-        System.err.println("espalier: unknown command");
-        System.exit(2);
+    }
+
+    private static int fail(Shell shell, int exitCode, @Nullable String message, Throwable cause) {
+        shell.say(Shell.oneLine(message));
+        if ("1".equals(System.getenv(DEBUG_VARIABLE))) {
+            cause.printStackTrace(shell.err());
+            shell.err().flush();
+        }
+        return exitCode;
+    }
+
+    private static int dispatch(String[] arguments, Shell shell) throws IOException {
+        String name = arguments.length == 0 ? "" : arguments[0];
+        return switch (name) {
+            case "" -> throw Arguments.wrong("no command; espalier --help lists them");
+            case "--help", "-h", "help" -> help(arguments, shell);
+            case "--version", "-V" -> version(shell);
+            case "bench" ->
+                    throw Arguments.wrong("bench is started by the launcher: ./espalier bench");
+            default -> run(named(name), Arrays.copyOfRange(arguments, 1, arguments.length), shell);
+        };
+    }
+
+    private static Commands named(String name) {
+        Commands command = Commands.named(name);
+        if (command == null) {
+            throw Arguments.wrong(unknownCommand(name));
+        }
+        return command;
+    }
+
+    private static int run(Commands named, String[] arguments, Shell shell) throws IOException {
+        Command command = named.create();
+        CommandLine line = commandLine(named, command);
+        ParseResult parsed;
+        try {
+            parsed = line.parseArgs(arguments);
+        } catch (ParameterException e) {
+            String message = Shell.oneLine(e.getMessage());
+            throw new CommandException(
+                    ExitCode.WRONG_INPUT,
+                    named.commandName()
+                            + ": "
+                            + message
+                            + "; see espalier "
+                            + named.commandName()
+                            + " --help",
+                    e);
+        }
+        if (parsed.isUsageHelpRequested()) {
+            shell.print(line.getUsageMessage(Ansi.OFF));
+            return ExitCode.DONE;
+        }
+        return command.run(new Arguments(parsed), shell);
+    }
+
+    private static CommandLine commandLine(Commands named, Command command) {
+        CommandSpec spec = CommandSpec.create().name("espalier " + named.commandName());
+        spec.usageMessage()
+                .width(HELP_WIDTH_CHARS)
+                .sortOptions(false)
+                .description("", capitalised(named.summary()) + ".", "");
+        command.describe(spec);
+        spec.addOption(
+                OptionSpec.builder("--help", "-h")
+                        .type(boolean.class)
+                        .arity("0")
+                        .usageHelp(true)
+                        .description("shows this")
+                        .build());
+        CommandLine line = new CommandLine(spec);
+        // a key is what was written, also if it starts with @ or holds ${...}
+        line.setExpandAtFiles(false);
+        line.setInterpolateVariables(false);
+        return line;
+    }
+
+    private static int help(String[] arguments, Shell shell) throws IOException {
+        if (arguments.length > 1 && arguments[0].equals("help")) {
+            return run(named(arguments[1]), new String[] {"--help"}, shell);
+        }
+        TextTable commands = new TextTable("  ");
+        for (Commands command : Commands.values()) {
+            commands.row(command.commandName(), command.summary());
+        }
+        commands.row("bench", "runs the benchmarks (through the launcher)");
+        shell.print(
+                """
+                espalier: keyed tables that change in epochs, in native memory and on disk
+
+                Usage: espalier COMMAND --store DIR ...
+
+                Commands:
+                """
+                        + commands
+                        + """
+
+                        espalier COMMAND --help says more, with examples; espalier --version says which.
+
+                        Exit codes: 0 done; 1 the answer is no (absent key, damaged store); 2 wrong usage or
+                        input; 3 the environment failed (disk full, permission, lock). ESPALIER_DEBUG=1 adds
+                        stack traces to messages.
+
+                        Examples:
+                          printf 'apple\\t1\\npear\\t2\\n' | espalier upsert --store s
+                          espalier get --store s apple
+                          espalier scan --store s
+                        """);
+        return ExitCode.DONE;
+    }
+
+    private static String unknownCommand(String name) {
+        StringBuilder message = new StringBuilder("there is no command '" + name + "'; there are ");
+        for (Commands command : Commands.values()) {
+            message.append(command.commandName()).append(", ");
+        }
+        return message.append("bench").toString();
+    }
+
+    private static int version(Shell shell) throws IOException {
+        Properties build = new Properties();
+        try (InputStream resource = Main.class.getResourceAsStream("version.properties")) {
+            if (resource != null) {
+                build.load(resource);
+            }
+            String version = build.getProperty("version", "(unknown version)");
+            shell.print("espalier " + version + " (Java " + Runtime.version() + ")\n");
+            return ExitCode.DONE;
+        }
+    }
+
+    private static String capitalised(String text) {
+        return Character.toUpperCase(text.charAt(0)) + text.substring(1);
     }
 }

@@ -1,0 +1,98 @@
+package io.espalier.session;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.Consumer;
+
+/**
+ * A directory of keyed tables that change in epochs. What is written is staged, in native memory;
+ * {@link #commit()} makes it durable, as one epoch for all tables. Every epoch's exact changes can
+ * be read back.
+ *
+ * <pre>{@code
+ * try (Store store = Store.open(path, StoreOptions.defaults().withCreate(true))) {
+ *     store.table().put(key, value);
+ *     long epoch = store.commit();
+ * }
+ * }</pre>
+ *
+ * <p>One process owns a store for writing at a time, and in it one {@code Store}; one thread at a
+ * time stages, commits and closes. Any thread may read. What is committed survives the end of the
+ * process at any moment; what is only staged does not.
+ */
+public interface Store extends AutoCloseable {
+
+    /** The name of the table that is used where none is named. */
+    String TABLE_DEFAULT = "default";
+
+    /**
+     * Opens the store in {@code directory}, or makes it if the options say so. Opening reads
+     * metadata only: it takes as long for a large store as for a small one.
+     *
+     * @throws StoreException its subclasses say what is wrong: {@code Absent}, {@code Foreign},
+     *     {@code NewerVersion}, {@code Locked}, {@code Damaged}, {@code ReadOnly}, {@code DiskFull}
+     */
+    @SuppressWarnings("DoNotCallSuggester") // until the floors below are wired
+    static Store open(Path directory, StoreOptions options) {
+        throw new UnsupportedOperationException("not wired yet: " + directory + " " + options);
+    }
+
+    /**
+     * Reads every byte of the store in {@code directory} and checks every checksum and invariant,
+     * also of a store that is too damaged to be opened. Takes no lock and changes nothing.
+     *
+     * @param problems is told each problem as it is found
+     * @return what was looked at, and how many problems there are
+     * @throws StoreException if there is no store to look at, it is newer than this version, or the
+     *     operating system refuses to read it; damage is reported, not thrown
+     */
+    @SuppressWarnings("DoNotCallSuggester") // until the floors below are wired
+    static Verification verify(Path directory, Consumer<Problem> problems) {
+        throw new UnsupportedOperationException("not wired yet: " + directory + " " + problems);
+    }
+
+    /**
+     * The table of this name. It comes into being with the first commit that writes to it; until
+     * then it is empty. The same object each time.
+     *
+     * @throws IllegalArgumentException if {@link Limits#isTableName} does not hold
+     */
+    Table table(String name);
+
+    /** The table {@value #TABLE_DEFAULT}. */
+    default Table table() {
+        return table(TABLE_DEFAULT);
+    }
+
+    /** The names of the tables that exist, in order. */
+    List<String> tableNames();
+
+    /**
+     * Makes everything that was staged since the last commit durable and visible, as one epoch.
+     * When it returns, the epoch survives whatever happens to the process.
+     *
+     * @return the epoch, one more than the last; or the last one, if nothing was staged
+     * @throws StoreException if that is not possible; then nothing of the epoch is visible, now or
+     *     after reopening, and what was staged is still staged: commit again or roll back
+     */
+    long commit();
+
+    /** Forgets what was staged since the last commit. */
+    void rollback();
+
+    /** The last committed epoch; 0 if there is none yet. */
+    long epoch();
+
+    /** What is inside, now. */
+    StoreStats stats();
+
+    /**
+     * Brings every table to a single run, without what its history no longer needs. Takes as long
+     * as reading and writing everything once; staged writes are not touched.
+     */
+    void compact();
+
+    /** Closes the store. What was staged and not committed is dropped. Closing twice is fine. */
+    @Override
+    void close();
+}

@@ -1,0 +1,64 @@
+package io.espalier.session.cli;
+
+import io.espalier.session.RowCursor;
+import io.espalier.session.Store;
+import io.espalier.session.StoreOptions;
+import io.espalier.session.Table;
+import io.espalier.session.text.TsvWriter;
+import java.io.IOException;
+import picocli.CommandLine.Model.CommandSpec;
+
+/** {@code espalier scan}: rows in key order. */
+final class ScanCommand extends Command {
+
+    private static final String FROM = "--from";
+    private static final String TO = "--to";
+    private static final String AS_OF = "--as-of";
+    private static final long NOW = -1;
+
+    @Override
+    void describe(CommandSpec spec) {
+        addStore(spec);
+        addTable(spec);
+        spec.addOption(option(FROM, "KEY", "the first key, escaped as in tsv").build());
+        spec.addOption(option(TO, "KEY", "the first key that is no longer shown").build());
+        spec.addOption(
+                option(AS_OF, "EPOCH", "shows the rows as they were then; the last epoch if absent")
+                        .build());
+        spec.usageMessage()
+                .footer(
+                        "",
+                        "Prints key<TAB>value in key order (unsigned bytes). A tab, line feed or"
+                                + " backslash within a field",
+                        "is written \\t, \\n or \\\\; all other bytes are as they are, so that"
+                                + " scan | upsert copies a table exactly.",
+                        "",
+                        "Examples:",
+                        "  espalier scan --store s --from src/ --to src0",
+                        "  espalier scan --store s --as-of 7 | espalier upsert --store copy");
+    }
+
+    @Override
+    int run(Arguments arguments, Shell shell) throws IOException {
+        byte[] from = arguments.key(FROM, arguments.text(FROM));
+        byte[] to = arguments.key(TO, arguments.text(TO));
+        long asOf = arguments.number(AS_OF, 0, NOW);
+        StoreOptions options = StoreOptions.defaults().withReadOnly(true);
+        try (Store store = shell.stores().open(arguments.store(), options)) {
+            Table table = arguments.existingTable(store);
+            TsvWriter writer = new TsvWriter(shell.out());
+            try (RowCursor rows = table.scan(from, to, asOf == NOW ? table.epoch() : asOf)) {
+                while (rows.next()) {
+                    writer.escaped(rows.segment(), rows.keyOffset(), rows.keySize());
+                    writer.tab();
+                    writer.escaped(rows.segment(), rows.valueOffset(), rows.valueSize());
+                    writer.newLine();
+                }
+            } finally {
+                // what was read before a damaged part is still an answer
+                writer.flush();
+            }
+            return ExitCode.DONE;
+        }
+    }
+}

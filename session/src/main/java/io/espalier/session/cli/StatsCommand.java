@@ -1,0 +1,41 @@
+package io.espalier.session.cli;
+
+import io.espalier.session.Store;
+import io.espalier.session.StoreOptions;
+import io.espalier.session.StoreStats;
+import java.io.IOException;
+import picocli.CommandLine.Model.CommandSpec;
+
+/** {@code espalier stats}: what is inside. */
+final class StatsCommand extends Command {
+
+    private static final String JSON = "--json";
+
+    @Override
+    void describe(CommandSpec spec) {
+        addStore(spec);
+        spec.addOption(flag(JSON, "prints one JSON object with stable names"));
+        spec.usageMessage()
+                .footer(
+                        "",
+                        "Shows the store, each table with its parts by level, the native memory,"
+                                + " and the counters of spilling.",
+                        "",
+                        "Examples:",
+                        "  espalier stats --store s",
+                        "  espalier stats --store s --json | jq '.tables[].updates'");
+    }
+
+    @Override
+    int run(Arguments arguments, Shell shell) throws IOException {
+        StoreOptions options = StoreOptions.defaults().withReadOnly(true);
+        try (Store store = shell.stores().open(arguments.store(), options)) {
+            StoreStats stats = store.stats();
+            shell.print(
+                    arguments.flag(JSON)
+                            ? Json.of(StatsReport.json(stats))
+                            : StatsReport.text(stats));
+            return ExitCode.DONE;
+        }
+    }
+}

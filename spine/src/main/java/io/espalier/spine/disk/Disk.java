@@ -1,0 +1,86 @@
+package io.espalier.spine.disk;
+
+import io.espalier.memory.Lease;
+import io.espalier.memory.NativeMemory;
+import java.io.IOException;
+import java.util.List;
+
+/**
+ * One folder of durable files. Names are relative to it, with {@code /} between a folder and what is
+ * in it; {@code ""} is the folder itself.
+ *
+ * <p>Failures are {@link IOException}s. Three of them mean something to the store and have types of
+ * their own: {@link DiskFullException}, {@link DiskSyncException} and {@link LockHeldException}.
+ * Otherwise the exceptions of {@code java.nio.file} are used: {@link
+ * java.nio.file.NoSuchFileException}, {@link java.nio.file.FileAlreadyExistsException}, {@link
+ * java.nio.file.AccessDeniedException}, {@link java.nio.file.ReadOnlyFileSystemException}.
+ *
+ * <p>Thread-safe. An interrupt of the calling thread neither stops nor breaks a call; the thread is
+ * still interrupted after it.
+ */
+public interface Disk {
+
+    /** What to call the file {@code name} in a message to people: its path. */
+    String describe(String name);
+
+    /** Whether there is a file or folder of that name. */
+    boolean exists(String name) throws IOException;
+
+    /**
+     * The names of what is in a folder, sorted, without the folder's own name; those of folders end
+     * in {@code /}.
+     *
+     * @throws java.nio.file.NoSuchFileException if there is no such folder
+     */
+    List<String> list(String folder) throws IOException;
+
+    /** Makes a folder, and those above it, if it is not there. Not yet durable. */
+    void createFolder(String folder) throws IOException;
+
+    /**
+     * Makes a new, empty file and opens it for appending. Its name is not yet durable.
+     *
+     * @throws java.nio.file.FileAlreadyExistsException if the name is taken
+     */
+    DiskFile create(String name) throws IOException;
+
+    /**
+     * Opens a file for reading.
+     *
+     * @throws java.nio.file.NoSuchFileException if there is no such file
+     */
+    DiskFile open(String name) throws IOException;
+
+    /** Gives a file another name, at once; a file that had that name is gone. Not yet durable. */
+    void rename(String source, String target) throws IOException;
+
+    /** Deletes a file if it is there; handles and maps of it stay usable. Not yet durable. */
+    void delete(String name) throws IOException;
+
+    /**
+     * Makes what was created, renamed and deleted in a folder durable.
+     *
+     * @throws DiskSyncException if that failed: nobody knows then what is durable
+     */
+    void syncFolder(String folder) throws IOException;
+
+    /**
+     * Makes bytes of a file readable in place; the caller closes the lease.
+     *
+     * @param position a multiple of 4096
+     * @throws IOException if the file is absent, or shorter than that
+     */
+    Lease map(NativeMemory memory, String name, long position, long sizeBytes) throws IOException;
+
+    /**
+     * Locks a file against other processes, and against other users of it in this one.
+     *
+     * @param name the lock file: made if absent for an exclusive lock. A shared lock on an absent
+     *     file is granted and locks nothing: where there is no lock file nobody has ever written.
+     * @param shared whether others may share the lock
+     * @param owner one line that says who takes it, for those who are refused; it is in the file as
+     *     long as an exclusive lock is held
+     * @throws LockHeldException if another has it
+     */
+    DiskLock lock(String name, boolean shared, String owner) throws IOException;
+}

@@ -1,0 +1,47 @@
+package io.espalier.spine.trace;
+
+import java.util.Locale;
+
+/** File names that carry a number. */
+final class Names {
+
+    static final String BATCH_FOLDER = "batches";
+    static final String LOCK = "LOCK";
+
+    private static final String BATCH_SUFFIX = ".batch";
+
+    private Names() {}
+
+    static String batch(long fileId) {
+        return BATCH_FOLDER + "/" + batchBaseName(fileId);
+    }
+
+    private static String batchBaseName(long fileId) {
+        return String.format(Locale.ROOT, "%010d", fileId) + BATCH_SUFFIX;
+    }
+
+    /** The id in the name of a file of the batch folder, or -1 if it is not one of a batch. */
+    static long batchId(String baseName) {
+        long id = number(baseName, "", BATCH_SUFFIX);
+        return id >= 0 && baseName.equals(batchBaseName(id)) ? id : -1;
+    }
+
+    /** The decimal number between a prefix and a suffix, or -1. */
+    static long number(String name, String prefix, String suffix) {
+        if (name.length() <= prefix.length() + suffix.length()
+                || !name.startsWith(prefix)
+                || !name.endsWith(suffix)) {
+            return -1;
+        }
+        String digits = name.substring(prefix.length(), name.length() - suffix.length());
+        if (digits.length() > 18 || !digits.chars().allMatch(c -> c >= '0' && c <= '9')) {
+            return -1;
+        }
+        return Long.parseLong(digits);
+    }
+
+    /** What a file system or a person puts into any folder; none of a store's business. */
+    static boolean isIgnored(String name) {
+        return name.startsWith(".") || name.equals("lost+found/");
+    }
+}

@@ -1,0 +1,114 @@
+package io.espalier.spine.trace;
+
+import io.espalier.columnar.Run;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * What a trace held at one moment: its parts, from the oldest to the newest. It stays readable,
+ * whatever is appended or compacted meanwhile, until it is closed, exactly once. Thread-safe; each
+ * reader takes one of its own.
+ */
+public final class TraceSnapshot implements AutoCloseable {
+
+    /**
+     * A durable part of a trace.
+     *
+     * @param run its updates
+     * @param fileName its file, within the store's folder
+     * @param level its level in the spine
+     * @param lower the first epoch that it covers
+     * @param upper the first epoch after it
+     */
+    public record Part(Run run, String fileName, int level, long lower, long upper) {
+
+        /** The size of its file in bytes. */
+        public long sizeBytes() {
+            return run.sizeBytes();
+        }
+
+        /** How many updates it holds. */
+        public long updateCount() {
+            return run.updateCount();
+        }
+
+        /** How many chunks its updates are in; asking opens the file. */
+        public long chunkCount() {
+            return run.chunkCount();
+        }
+    }
+
+    /** What all snapshots of one moment share. */
+    static final class Shared {
+        final List<Part> parts;
+        final List<BatchFile> files;
+        final List<Run> runs;
+        final long since;
+        final long upper;
+        private final AtomicInteger holders = new AtomicInteger(1);
+
+        /** Takes a hold on each file. */
+        Shared(List<Part> parts, List<BatchFile> files, long since, long upper) {
+            this.parts = List.copyOf(parts);
+            this.files = List.copyOf(files);
+            this.runs = this.parts.stream().map(Part::run).toList();
+            this.since = since;
+            this.upper = upper;
+            this.files.forEach(BatchFile::retain);
+        }
+
+        boolean retain() {
+            return holders.getAndUpdate(n -> n == 0 ? 0 : n + 1) > 0;
+        }
+
+        void release() {
+            if (holders.decrementAndGet() == 0) {
+                files.forEach(file -> file.release(false));
+            }
+        }
+    }
+
+    private final Shared shared;
+    private final AtomicBoolean open = new AtomicBoolean(true);
+
+    /** Owns one hold on {@code shared}. */
+    TraceSnapshot(Shared shared) {
+        this.shared = shared;
+    }
+
+    private Shared shared() {
+        if (!open.get()) {
+            throw new IllegalStateException("trace snapshot is closed");
+        }
+        return shared;
+    }
+
+    /** The parts, from the oldest to the newest; their times do not overlap. */
+    public List<Part> parts() {
+        return shared().parts;
+    }
+
+    /** The runs of all parts. */
+    public List<Run> runs() {
+        return shared().runs;
+    }
+
+    /** The first epoch that can be told from those before it. */
+    public long since() {
+        return shared().since;
+    }
+
+    /** The first epoch that was not committed. */
+    public long upper() {
+        return shared().upper;
+    }
+
+    @Override
+    public void close() {
+        if (!open.compareAndSet(true, false)) {
+            throw new IllegalStateException("trace snapshot is closed a second time");
+        }
+        shared.release();
+    }
+}

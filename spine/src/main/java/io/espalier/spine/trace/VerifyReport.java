@@ -1,0 +1,21 @@
+package io.espalier.spine.trace;
+
+import java.util.List;
+
+/**
+ * What a check of a store found.
+ *
+ * @param damages all that is damaged; the store is whole if there is nothing
+ * @param notes what is noteworthy but no damage, a line each
+ */
+public record VerifyReport(List<Damage> damages, List<String> notes) {
+    public VerifyReport {
+        damages = List.copyOf(damages);
+        notes = List.copyOf(notes);
+    }
+
+    /** Whether every check passed. */
+    public boolean isWhole() {
+        return damages.isEmpty();
+    }
+}

@@ -1,0 +1,166 @@
+package io.espalier.spine.disk;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.espalier.memory.Lease;
+import io.espalier.memory.NativeMemory;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class FolderDiskTest {
+
+    @TempDir Path temporary = Path.of("");
+
+    private FolderDisk disk = new FolderDisk(Path.of(""));
+
+    @BeforeEach
+    void makeDisk() throws IOException {
+        disk = new FolderDisk(temporary.resolve("a/b"));
+        disk.createFolder("");
+    }
+
+    private static byte[] random(int count) {
+        byte[] bytes = new byte[count];
+        new Random(count).nextBytes(bytes);
+        return bytes;
+    }
+
+    @Test
+    void whatIsAppendedIsReadBackThroughHandleAndMap() throws IOException {
+        // fails if heap or native bytes are lost or misplaced on their way through the buffer
+        byte[] bytes = random(200_000);
+        ByteBuffer direct = ByteBuffer.allocateDirect(bytes.length).put(bytes).flip();
+        try (DiskFile file = disk.create("x")) {
+            file.append(ByteBuffer.wrap(bytes));
+            file.append(direct);
+            assertFalse(direct.hasRemaining());
+            file.append(ByteBuffer.wrap(bytes, 10, 5));
+            file.truncate(2L * bytes.length);
+            file.append(ByteBuffer.wrap(bytes, 0, 1));
+            file.sync();
+            assertEquals(2L * bytes.length + 1, file.sizeBytes());
+        }
+        disk.syncFolder("");
+        try (DiskFile file = disk.open("x");
+                NativeMemory memory = NativeMemory.open()) {
+            ByteBuffer heap = ByteBuffer.allocate(bytes.length);
+            ByteBuffer offHeap = ByteBuffer.allocateDirect(bytes.length + 100);
+            assertEquals(bytes.length, file.read(0, heap));
+            assertArrayEquals(bytes, heap.array());
+            assertEquals(bytes.length + 1, file.read(bytes.length, offHeap));
+            assertEquals(ByteBuffer.wrap(bytes), offHeap.flip().slice(0, bytes.length));
+            assertEquals(0, file.read(1 << 20, heap.clear()));
+            try (Lease lease = disk.map(memory, "x", 0, 2L * bytes.length + 1)) {
+                ByteBuffer mapped =
+                        memory.segment().asSlice(lease.offset(), bytes.length).asByteBuffer();
+                assertEquals(ByteBuffer.wrap(bytes), mapped);
+            }
+        }
+    }
+
+    @Test
+    void namesAreTakenGivenAndListed() throws IOException {
+        // fails if a name is overwritten, or folders and files cannot be told apart
+        disk.createFolder("sub");
+        disk.create("sub/one").close();
+        disk.create("two").close();
+        assertThrows(FileAlreadyExistsException.class, () -> disk.create("two"));
+        assertThrows(NoSuchFileException.class, () -> disk.open("three"));
+        assertThrows(NoSuchFileException.class, () -> disk.list("three"));
+        assertEquals(List.of("sub/", "two"), disk.list(""));
+        disk.rename("two", "sub/one");
+        assertEquals(List.of("one"), disk.list("sub"));
+        disk.delete("sub/one");
+        disk.delete("sub/one");
+        assertFalse(disk.exists("sub/one"));
+        assertTrue(disk.exists("sub"));
+        assertEquals(temporary.resolve("a/b/sub/one").toString(), disk.describe("sub/one"));
+    }
+
+    @Test
+    void anInterruptNeitherBreaksNorEndsAnything() throws IOException {
+        // fails if an interrupted thread finds its file or lock closed
+        Thread.currentThread().interrupt();
+        DiskLock lock = disk.lock("LOCK", false, "me");
+        try (DiskFile file = disk.create("x")) {
+            file.append(ByteBuffer.wrap(random(100_000)));
+            file.sync();
+            disk.rename("x", "y");
+            disk.syncFolder("");
+            assertEquals(100_000, file.sizeBytes());
+            assertThrows(LockHeldException.class, () -> disk.lock("LOCK", true, "you"));
+        }
+        lock.close();
+        assertEquals(0, Files.size(disk.root().resolve("LOCK")));
+        assertTrue(Thread.interrupted());
+    }
+
+    @Test
+    void aLockIsExclusiveOrSharedWithinTheProcess() throws IOException {
+        // fails if two in one process get it, by whatever path, or the last holder's leaving is missed
+        Path link = temporary.resolve("link");
+        Files.createSymbolicLink(link, disk.root());
+        FolderDisk same = new FolderDisk(link);
+        DiskLock lock = disk.lock("LOCK", false, "process 1");
+        LockHeldException e =
+                assertThrows(LockHeldException.class, () -> same.lock("LOCK", false, "process 2"));
+        assertEquals("this process", e.holder());
+        assertEquals("process 1\n", Files.readString(disk.root().resolve("LOCK")));
+        lock.close();
+        assertEquals("", Files.readString(disk.root().resolve("LOCK")));
+        DiskLock one = disk.lock("LOCK", true, "process 1");
+        DiskLock two = same.lock("LOCK", true, "process 1");
+        one.close();
+        one.close();
+        assertThrows(LockHeldException.class, () -> disk.lock("LOCK", false, "process 1"));
+        two.close();
+        disk.lock("LOCK", false, "process 1").close();
+    }
+
+    @Test
+    void aSharedLockWhereNobodyEverWroteChangesNothing() throws IOException {
+        // fails if a reader makes files
+        disk.lock("LOCK", true, "me").close();
+        assertEquals(List.of(), disk.list(""));
+    }
+
+    @Test
+    void aFullDiskIsKnownAsOne() throws IOException {
+        // fails if "no space" comes out as just any failure
+        Path full = Path.of("/dev/full");
+        assumeTrue(Files.isWritable(full));
+        try (FolderFile file = new FolderFile(disk, "full", full, "rw")) {
+            assertThrows(DiskFullException.class, () -> file.append(ByteBuffer.wrap(new byte[9])));
+        }
+    }
+
+    @Test
+    void aFolderThatMayNotBeWrittenIsKnownAsOne() throws IOException {
+        // fails if a missing permission comes out as an absent file
+        Files.setPosixFilePermissions(disk.root(), PosixFilePermissions.fromString("r-xr-xr-x"));
+        try {
+            assumeTrue(!Files.isWritable(disk.root()), "the superuser may write everywhere");
+            assertThrows(AccessDeniedException.class, () -> disk.create("x"));
+            assertThrows(AccessDeniedException.class, () -> disk.lock("LOCK", false, "me"));
+        } finally {
+            Files.setPosixFilePermissions(
+                    disk.root(), PosixFilePermissions.fromString("rwxr-xr-x"));
+        }
+    }
+}

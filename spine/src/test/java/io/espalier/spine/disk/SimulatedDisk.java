@@ -1,0 +1,650 @@
+package io.espalier.spine.disk;
+
+import io.espalier.memory.Lease;
+import io.espalier.memory.NativeMemory;
+import java.io.EOFException;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.NoSuchFileException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A disk in memory that keeps no more than a real one promises, and loses the rest from a seed.
+ *
+ * <p>Files are numbered bodies, and a folder's names refer to bodies. Both have two forms: what
+ * programs see, and what has reached the medium. What a program does changes the first and is
+ * remembered as pending; a sync carries it to the second. At a loss of power every pending write
+ * arrives as a whole, in part (by 512-byte sectors, in any order), as garbage or not at all, and each
+ * name refers to any of the bodies it has had since its folder was synced.
+ *
+ * <p>Every operation that changes something or syncs is a <em>step</em>. A test runs its scenario
+ * once to count the steps and then once per step with something going wrong there.
+ */
+public final class SimulatedDisk implements Disk {
+
+    /** What goes wrong at a step. */
+    public enum Fault {
+        /** The machine stops within the step: it throws {@link Crash}, and so does all after it. */
+        CRASH,
+        /** There is no room: a write is done in part, anything else not at all. */
+        FULL,
+        /** A sync fails, and what was pending is forgotten; other steps are done. */
+        SYNC_FAILS,
+        /** The step is refused for lack of permission. */
+        DENIED
+    }
+
+    /** The machine has stopped. Not an exception, so that no handler takes it for a failure of I/O. */
+    public static final class Crash extends Error {
+        private static final long serialVersionUID = 1;
+
+        Crash() {
+            super("the simulated machine has stopped");
+        }
+    }
+
+    private static final int SECTOR_BYTES = 512;
+
+    /** One change that has not reached the medium. */
+    private sealed interface Pending {}
+
+    private static final class Write implements Pending {
+        final int offset;
+        final byte[] bytes;
+
+        Write(int offset, byte[] bytes) {
+            this.offset = offset;
+            this.bytes = bytes;
+        }
+    }
+
+    private record Cut(int sizeBytes) implements Pending {}
+
+    private static final class Body {
+        byte[] seen = {};
+        byte[] kept = {};
+        final List<Pending> pending = new ArrayList<>();
+    }
+
+    private final Random random;
+    private final Map<String, Body> seen = new TreeMap<>();
+    private final Map<String, Body> kept = new TreeMap<>();
+
+    /** What each name has referred to since its folder was synced; null is nothing. */
+    private final Map<String, List<@Nullable Body>> history = new HashMap<>();
+
+    private final TreeSet<String> folders = new TreeSet<>();
+    private final Map<String, Integer> locks = new HashMap<>();
+    private final Map<Long, Fault> faults = new HashMap<>();
+    private long capacityBytes = Long.MAX_VALUE;
+    private boolean readOnly;
+    private long steps;
+    private int generation;
+    private boolean down;
+
+    /** A disk without the folder. */
+    public SimulatedDisk(long seed) {
+        this.random = new Random(seed);
+    }
+
+    // ---- what a test does to the disk
+
+    /** How many steps there were. */
+    public synchronized long steps() {
+        return steps;
+    }
+
+    /** Lets something go wrong at a step, counted as {@link #steps} does, the next one being it. */
+    public synchronized void failAt(long step, Fault fault) {
+        faults.put(step, fault);
+    }
+
+    /** Forgets faults to come. */
+    public synchronized void failNoMore() {
+        faults.clear();
+        readOnly = false;
+        capacityBytes = Long.MAX_VALUE;
+    }
+
+    /** How many bytes all files may have. */
+    public synchronized void setCapacityBytes(long capacityBytes) {
+        this.capacityBytes = capacityBytes;
+    }
+
+    /** Whether all that changes something is refused. */
+    public synchronized void setReadOnly(boolean readOnly) {
+        this.readOnly = readOnly;
+    }
+
+    /** How many bytes all files have. */
+    public synchronized long usedBytes() {
+        return seen.values().stream().mapToLong(body -> body.seen.length).sum();
+    }
+
+    /** The names of all files. */
+    public synchronized List<String> files() {
+        return List.copyOf(seen.keySet());
+    }
+
+    /** What is in a file. */
+    public synchronized byte[] bytes(String name) {
+        return body(name).seen.clone();
+    }
+
+    /** Changes a file behind everybody's back, on the medium too. */
+    public synchronized void setBytes(String name, byte[] bytes) {
+        Body body = seen.computeIfAbsent(name, n -> new Body());
+        kept.put(name, body);
+        body.seen = bytes.clone();
+        body.kept = bytes.clone();
+        body.pending.clear();
+    }
+
+    /** Takes a file away behind everybody's back. */
+    public synchronized void lose(String name) {
+        seen.remove(name);
+        kept.remove(name);
+    }
+
+    /** All locks are forgotten, as by a network file system or somebody who deleted the file. */
+    public synchronized void forgetLocks() {
+        locks.clear();
+    }
+
+    /** The process dies, the machine goes on: nothing written is lost. */
+    public synchronized void killProcess() {
+        restart();
+    }
+
+    /** The machine loses power: what was not synced is lost in part. */
+    public synchronized void losePower() {
+        for (Body body : new ArrayList<>(bodies())) {
+            settle(body);
+        }
+        Map<String, Body> after = new TreeMap<>(kept);
+        for (Map.Entry<String, List<@Nullable Body>> entry : new TreeMap<>(history).entrySet()) {
+            List<@Nullable Body> choices = entry.getValue();
+            Body chosen = choices.get(random.nextInt(choices.size()));
+            if (chosen == null) {
+                after.remove(entry.getKey());
+            } else {
+                after.put(entry.getKey(), chosen);
+            }
+        }
+        seen.clear();
+        seen.putAll(after);
+        kept.clear();
+        kept.putAll(after);
+        history.clear();
+        restart();
+    }
+
+    private void restart() {
+        locks.clear();
+        faults.clear();
+        down = false;
+        generation++;
+    }
+
+    private List<Body> bodies() {
+        List<Body> bodies = new ArrayList<>(seen.values());
+        bodies.addAll(kept.values());
+        history.values().forEach(list -> list.stream().filter(b -> b != null).forEach(bodies::add));
+        return bodies.stream().distinct().toList();
+    }
+
+    /** Lets chance decide what of a body's pending writes reaches the medium. */
+    private void settle(Body body) {
+        byte[] result = body.kept;
+        switch (random.nextInt(4)) {
+            case 0 -> {
+                // nothing does
+            }
+            case 1 -> result = withAll(body);
+            case 2 -> {
+                // a first part does: some whole writes and a piece of the next
+                int whole = random.nextInt(body.pending.size() + 1);
+                for (Pending change : body.pending.subList(0, whole)) {
+                    result = with(result, change);
+                }
+                if (whole < body.pending.size() && body.pending.get(whole) instanceof Write torn) {
+                    int count = random.nextInt(torn.bytes.length + 1);
+                    result = put(result, torn.offset, torn.bytes, 0, count);
+                }
+            }
+            default -> {
+                for (Pending change : body.pending) {
+                    result =
+                            change instanceof Write write
+                                    ? scattered(result, write)
+                                    : with(result, change);
+                }
+            }
+        }
+        body.kept = result;
+        body.seen = result.clone();
+        body.pending.clear();
+    }
+
+    /** Each sector by itself arrives, does not, or leaves only its place: zeros, or what was there. */
+    private byte[] scattered(byte[] target, Write write) {
+        byte[] result = target;
+        int end = write.offset + write.bytes.length;
+        for (int at = write.offset; at < end; ) {
+            int next = Math.min(end, (at / SECTOR_BYTES + 1) * SECTOR_BYTES);
+            switch (random.nextInt(5)) {
+                case 0 -> {
+                    // lost
+                }
+                case 1 -> result = put(result, at, new byte[next - at], 0, next - at);
+                case 2 -> {
+                    byte[] garbage = new byte[next - at];
+                    random.nextBytes(garbage);
+                    result = put(result, at, garbage, 0, garbage.length);
+                }
+                default -> result = put(result, at, write.bytes, at - write.offset, next - at);
+            }
+            at = next;
+        }
+        return result;
+    }
+
+    private static byte[] withAll(Body body) {
+        byte[] result = body.kept;
+        for (Pending change : body.pending) {
+            result = with(result, change);
+        }
+        return result;
+    }
+
+    private static byte[] with(byte[] target, Pending change) {
+        return switch (change) {
+            case Write write -> put(target, write.offset, write.bytes, 0, write.bytes.length);
+            case Cut cut -> Arrays.copyOf(target, cut.sizeBytes);
+        };
+    }
+
+    private static byte[] put(byte[] target, int offset, byte[] source, int from, int count) {
+        byte[] result = target;
+        if (result.length < offset + count) {
+            result = Arrays.copyOf(result, offset + count);
+        } else {
+            result = result.clone();
+        }
+        System.arraycopy(source, from, result, offset, count);
+        return result;
+    }
+
+    // ---- what a program does with the disk
+
+    private @Nullable Fault step(String name, boolean writes) throws IOException {
+        checkUp();
+        Fault fault = faults.remove(steps++);
+        if (fault == Fault.CRASH) {
+            down = true;
+        }
+        if (!writes) {
+            // a sync is refused in one way only
+            return fault == null || fault == Fault.CRASH ? fault : Fault.SYNC_FAILS;
+        }
+        if (fault == Fault.DENIED || readOnly) {
+            throw new AccessDeniedException(describe(name));
+        }
+        return fault;
+    }
+
+    private void checkUp() {
+        if (down) {
+            throw new Crash();
+        }
+    }
+
+    private static void refuseIfFull(@Nullable Fault fault, String name) throws IOException {
+        if (fault == Fault.FULL) {
+            throw new DiskFullException(name + ": no room (simulated)");
+        }
+    }
+
+    private Body body(String name) {
+        Body body = seen.get(name);
+        if (body == null) {
+            throw new IllegalArgumentException("no file " + name + " in " + seen.keySet());
+        }
+        return body;
+    }
+
+    private void refer(String name, @Nullable Body body) {
+        history.computeIfAbsent(name, n -> new ArrayList<>(Arrays.asList(kept.get(n)))).add(body);
+        if (body == null) {
+            seen.remove(name);
+        } else {
+            seen.put(name, body);
+        }
+    }
+
+    private static String folderOf(String name) {
+        int slash = name.lastIndexOf('/');
+        return slash < 0 ? "" : name.substring(0, slash);
+    }
+
+    @Override
+    public String describe(String name) {
+        return name.isEmpty() ? "/simulated" : "/simulated/" + name;
+    }
+
+    @Override
+    public synchronized boolean exists(String name) {
+        checkUp();
+        return seen.containsKey(name) || folders.contains(name);
+    }
+
+    @Override
+    public synchronized List<String> list(String folder) throws IOException {
+        checkUp();
+        if (!folders.contains(folder)) {
+            throw new NoSuchFileException(describe(folder));
+        }
+        TreeSet<String> names = new TreeSet<>();
+        for (String name : seen.keySet()) {
+            if (folderOf(name).equals(folder)) {
+                names.add(folder.isEmpty() ? name : name.substring(folder.length() + 1));
+            }
+        }
+        for (String name : folders) {
+            if (!name.isEmpty() && folderOf(name).equals(folder)) {
+                names.add(name.substring(folder.isEmpty() ? 0 : folder.length() + 1) + "/");
+            }
+        }
+        return List.copyOf(names);
+    }
+
+    @Override
+    public synchronized void createFolder(String folder) throws IOException {
+        if (folders.contains(folder)) {
+            return;
+        }
+        Fault fault = step(folder, true);
+        refuseIfFull(fault, folder);
+        // folders are durable at once: losing one is losing the names in it, which are lost singly
+        folders.add("");
+        folders.add(folder);
+        checkUp();
+    }
+
+    @Override
+    public synchronized DiskFile create(String name) throws IOException {
+        Fault fault = step(name, true);
+        refuseIfFull(fault, name);
+        if (seen.containsKey(name)) {
+            throw new FileAlreadyExistsException(describe(name));
+        }
+        if (!folders.contains(folderOf(name))) {
+            throw new NoSuchFileException(describe(name));
+        }
+        Body body = new Body();
+        if (fault != Fault.CRASH || random.nextBoolean()) {
+            refer(name, body);
+        }
+        checkUp();
+        return new SimulatedFile(name, body, true);
+    }
+
+    @Override
+    public synchronized DiskFile open(String name) throws IOException {
+        checkUp();
+        Body body = seen.get(name);
+        if (body == null) {
+            throw new NoSuchFileException(describe(name));
+        }
+        return new SimulatedFile(name, body, false);
+    }
+
+    @Override
+    public synchronized void rename(String source, String target) throws IOException {
+        Fault fault = step(source, true);
+        refuseIfFull(fault, source);
+        Body body = seen.get(source);
+        if (body == null) {
+            throw new NoSuchFileException(describe(source));
+        }
+        if (fault != Fault.CRASH || random.nextBoolean()) {
+            refer(target, body);
+            refer(source, null);
+        }
+        checkUp();
+    }
+
+    @Override
+    public synchronized void delete(String name) throws IOException {
+        if (!seen.containsKey(name)) {
+            checkUp();
+            return;
+        }
+        Fault fault = step(name, true);
+        if (fault != Fault.CRASH || random.nextBoolean()) {
+            refer(name, null);
+        }
+        checkUp();
+    }
+
+    @Override
+    public synchronized void syncFolder(String folder) throws IOException {
+        Fault fault = step(folder, false);
+        boolean fails = fault == Fault.SYNC_FAILS;
+        for (String name : List.copyOf(history.keySet())) {
+            if (!folderOf(name).equals(folder)) {
+                continue;
+            }
+            if (fails || (fault == Fault.CRASH && random.nextBoolean())) {
+                continue;
+            }
+            Body body = seen.get(name);
+            if (body == null) {
+                kept.remove(name);
+            } else {
+                kept.put(name, body);
+            }
+            history.remove(name);
+        }
+        checkUp();
+        if (fails) {
+            throw new DiskSyncException(describe(folder) + " cannot be synced (simulated)");
+        }
+    }
+
+    @Override
+    public synchronized Lease map(
+            NativeMemory memory, String name, long position, long sizeBytes) throws IOException {
+        checkUp();
+        Body body = seen.get(name);
+        if (body == null) {
+            throw new NoSuchFileException(describe(name));
+        }
+        if (position + sizeBytes > body.seen.length) {
+            throw new EOFException(describe(name) + " has " + body.seen.length + " bytes");
+        }
+        Lease lease = memory.allocate(Math.max(1, sizeBytes));
+        MemorySegment.copy(
+                MemorySegment.ofArray(body.seen),
+                position,
+                memory.segment(),
+                lease.offset(),
+                sizeBytes);
+        return lease;
+    }
+
+    @Override
+    public synchronized DiskLock lock(String name, boolean shared, String owner)
+            throws IOException {
+        checkUp();
+        int held = locks.getOrDefault(name, 0);
+        if (held < 0 || (held > 0 && !shared)) {
+            throw new LockHeldException(describe(name), "another process (simulated)");
+        }
+        if (!shared) {
+            if (readOnly) {
+                throw new AccessDeniedException(describe(name));
+            }
+            Body body = seen.get(name);
+            if (body == null) {
+                body = new Body();
+                refer(name, body);
+            }
+            body.seen = owner.getBytes(java.nio.charset.StandardCharsets.UTF_8);
+        }
+        locks.put(name, shared ? held + 1 : -1);
+        return new SimulatedLock(name, shared, generation);
+    }
+
+    private final class SimulatedLock implements DiskLock {
+        private final String name;
+        private final boolean shared;
+        private final int takenIn;
+        private boolean open = true;
+
+        SimulatedLock(String name, boolean shared, int takenIn) {
+            this.name = name;
+            this.shared = shared;
+            this.takenIn = takenIn;
+        }
+
+        @Override
+        public void close() {
+            synchronized (SimulatedDisk.this) {
+                if (!open || takenIn != generation || !locks.containsKey(name)) {
+                    return;
+                }
+                open = false;
+                if (shared) {
+                    locks.merge(name, -1, Integer::sum);
+                    return;
+                }
+                locks.remove(name);
+                Body body = seen.get(name);
+                if (body != null) {
+                    body.seen = new byte[0];
+                }
+            }
+        }
+    }
+
+    private final class SimulatedFile implements DiskFile {
+        private final String name;
+        private final Body body;
+        private final boolean writable;
+        private final int openedIn = generation;
+        private boolean open = true;
+
+        SimulatedFile(String name, Body body, boolean writable) {
+            this.name = name;
+            this.body = body;
+            this.writable = writable;
+        }
+
+        private void check(boolean toWrite) throws IOException {
+            checkUp();
+            if (openedIn != generation) {
+                throw new Crash();
+            }
+            if (!open || (toWrite && !writable)) {
+                throw new IOException(name + " is not open for this");
+            }
+        }
+
+        @Override
+        public String name() {
+            return name;
+        }
+
+        @Override
+        public long sizeBytes() throws IOException {
+            synchronized (SimulatedDisk.this) {
+                check(false);
+                return body.seen.length;
+            }
+        }
+
+        @Override
+        public void append(ByteBuffer source) throws IOException {
+            synchronized (SimulatedDisk.this) {
+                check(true);
+                Fault fault = step(name, true);
+                byte[] bytes = new byte[source.remaining()];
+                source.get(bytes);
+                boolean full =
+                        fault == Fault.FULL || usedBytes() + bytes.length > capacityBytes;
+                if (full || fault == Fault.CRASH) {
+                    int room = Math.clamp(capacityBytes - usedBytes(), 0, bytes.length);
+                    int done = Math.min(room, random.nextInt(bytes.length + 1));
+                    bytes = Arrays.copyOf(bytes, done);
+                }
+                int offset = body.seen.length;
+                body.seen = put(body.seen, offset, bytes, 0, bytes.length);
+                body.pending.add(new Write(offset, bytes));
+                checkUp();
+                refuseIfFull(full ? Fault.FULL : null, name);
+            }
+        }
+
+        @Override
+        public void truncate(long sizeBytes) throws IOException {
+            synchronized (SimulatedDisk.this) {
+                check(true);
+                Fault fault = step(name, true);
+                if (fault != Fault.CRASH || random.nextBoolean()) {
+                    body.seen = Arrays.copyOf(body.seen, (int) sizeBytes);
+                    body.pending.add(new Cut((int) sizeBytes));
+                }
+                checkUp();
+            }
+        }
+
+        @Override
+        public void sync() throws IOException {
+            synchronized (SimulatedDisk.this) {
+                check(true);
+                Fault fault = step(name, false);
+                if (fault == Fault.SYNC_FAILS) {
+                    // the system drops what it could not write, and goes on showing it
+                    body.pending.clear();
+                    throw new DiskSyncException(describe(name) + " cannot be synced (simulated)");
+                }
+                if (fault == Fault.CRASH && random.nextBoolean()) {
+                    throw new Crash();
+                }
+                body.kept = withAll(body);
+                body.pending.clear();
+                checkUp();
+            }
+        }
+
+        @Override
+        public int read(long position, ByteBuffer target) throws IOException {
+            synchronized (SimulatedDisk.this) {
+                check(false);
+                int count =
+                        Math.clamp(body.seen.length - position, 0, target.remaining());
+                if (count > 0) {
+                    target.put(body.seen, (int) position, count);
+                }
+                return count;
+            }
+        }
+
+        @Override
+        public void close() throws IOException {
+            open = false;
+        }
+    }
+}

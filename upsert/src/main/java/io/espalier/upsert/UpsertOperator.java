@@ -1,0 +1,409 @@
+package io.espalier.upsert;
+
+import io.espalier.columnar.AsOfCursor;
+import io.espalier.columnar.Batch;
+import io.espalier.columnar.ChainBuilder;
+import io.espalier.columnar.ChunkPin;
+import io.espalier.columnar.Column;
+import io.espalier.columnar.ColumnBuilder;
+import io.espalier.columnar.ColumnType;
+import io.espalier.columnar.Extractor;
+import io.espalier.columnar.MergeBatcher;
+import io.espalier.columnar.Run;
+import io.espalier.columnar.TrieBuilder;
+import io.espalier.columnar.TrieType;
+import io.espalier.columnar.TrieView;
+import io.espalier.memory.Bytes;
+import io.espalier.memory.Layouts;
+import io.espalier.memory.NativeMemory;
+import io.espalier.pager.Pager;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Turns commands (key, value or none, time, order) into exact differences (key, value, time, +1 or
+ * -1) such that every key has at most one value. It keeps no state of its own but the commands that
+ * wait: what a key had before is read from the trace that the differences go to, the feedback.
+ *
+ * <p>Of several commands on a key at one time the one with the greatest order wins; with equal
+ * orders the first. Commands wait in a stash that consolidates as it fills and pages under the
+ * budget of its pager.
+ *
+ * <p>The loop of one writer, with unsigned times:
+ *
+ * <pre>
+ *   set, delete, ...           commands at times not below the input's frontier
+ *   advanceInput(i)            no more commands below i
+ *   drain(p, runs, out)        while p &lt; i: decides all commands at p, the trace's upper
+ *   ... append what came out: the trace's upper is p + 1 then
+ *   settle(true)               drain again
+ * </pre>
+ *
+ * <p>A command below the trace's upper is dropped: the trace covers its time, and what it would
+ * have retracted cannot be known any more. Commands above wait. Each time is decided once.
+ *
+ * <p>The idea is the feedback upsert operator of Materialize. Not thread-safe; the owner closes it.
+ */
+public final class UpsertOperator implements AutoCloseable {
+
+    /** The tag of a payload that says that the key has no value. */
+    private static final byte TAG_NONE = 0;
+
+    /** The tag of a payload that is the key's value. */
+    private static final byte TAG_VALUE = 1;
+
+    /** How many keys are looked up at once: this bounds what is staged of old values. */
+    private static final int WINDOW_KEYS_MAX = 1024;
+
+    /** And about how many bytes of old values are staged at once. */
+    private static final long WINDOW_BYTES_MAX = 2L << 20;
+
+    private final NativeMemory memory;
+    private final MemorySegment segment;
+    private final Pager pager;
+    private final MergeBatcher stash;
+    private final Extractor extractor = new Extractor();
+    private final ColumnBuilder probes;
+    private final TrieBuilder stagingBuilder;
+    private final TrieView view = new TrieView();
+    private long inputUpper;
+    private boolean inputClosed;
+
+    /** What was taken out of the stash and may have to go back. */
+    private @Nullable Batch drained;
+
+    // of the drain under way
+    private long eligible;
+    private long inserts;
+    private long updates;
+    private long deletes;
+    private long outputs;
+
+    public UpsertOperator(Pager pager) {
+        this.pager = pager;
+        this.memory = pager.memory();
+        this.segment = memory.segment();
+        this.stash = new MergeBatcher(pager, TrieType.BYTES_UPSERTS);
+        this.probes = ColumnBuilder.distinct(memory, ColumnType.BYTES);
+        this.stagingBuilder = new TrieBuilder(memory, TrieType.BYTES_TO_BYTES);
+    }
+
+    /** Stages that {@code key} has {@code value} at {@code time}. */
+    public void set(
+            byte[] key,
+            int keyFrom,
+            int keySize,
+            byte[] value,
+            int valueFrom,
+            int valueSize,
+            long time,
+            long order) {
+        checkTime(time);
+        stash.upsert(key, keyFrom, keySize, time, order, TAG_VALUE, value, valueFrom, valueSize);
+    }
+
+    /** Stages that {@code key} has {@code value} at {@code time}; the bytes are native. */
+    public void set(
+            MemorySegment keySegment,
+            long keyOffset,
+            long keySize,
+            MemorySegment valueSegment,
+            long valueOffset,
+            long valueSize,
+            long time,
+            long order) {
+        checkTime(time);
+        stash.upsert(
+                keySegment,
+                keyOffset,
+                keySize,
+                time,
+                order,
+                TAG_VALUE,
+                valueSegment,
+                valueOffset,
+                valueSize);
+    }
+
+    /** Stages that {@code key} has no value at {@code time}. */
+    public void delete(byte[] key, int keyFrom, int keySize, long time, long order) {
+        checkTime(time);
+        stash.upsert(key, keyFrom, keySize, time, order, TAG_NONE, key, keyFrom, 0);
+    }
+
+    /** Stages that {@code key} has no value at {@code time}; the bytes are native. */
+    public void delete(
+            MemorySegment keySegment, long keyOffset, long keySize, long time, long order) {
+        checkTime(time);
+        stash.upsert(
+                keySegment, keyOffset, keySize, time, order, TAG_NONE, keySegment, keyOffset, 0);
+    }
+
+    private void checkTime(long time) {
+        if (inputClosed || Long.compareUnsigned(time, inputUpper) < 0) {
+            throw new IllegalArgumentException(
+                    "a command at time "
+                            + Long.toUnsignedString(time)
+                            + ", but the input is "
+                            + (inputClosed
+                                    ? "closed"
+                                    : "past all times below " + Long.toUnsignedString(inputUpper)));
+        }
+    }
+
+    /**
+     * Says that no command below {@code upper} will come.
+     *
+     * @throws IllegalArgumentException if that takes an earlier promise back
+     */
+    public void advanceInput(long upper) {
+        if (Long.compareUnsigned(upper, inputUpper) < 0) {
+            throw new IllegalArgumentException(
+                    "input frontier goes back from "
+                            + Long.toUnsignedString(inputUpper)
+                            + " to "
+                            + Long.toUnsignedString(upper));
+        }
+        inputUpper = upper;
+    }
+
+    /** Says that no command at all will come; what waits can still be drained. */
+    public void closeInput() {
+        inputClosed = true;
+    }
+
+    /** How many bytes wait, resident or paged. */
+    public long stashBytes() {
+        return stash.sizeBytes();
+    }
+
+    /** Whether nothing waits. */
+    public boolean isEmpty() {
+        return stash.isEmpty();
+    }
+
+    /** Forgets everything that waits. */
+    public void clear() {
+        stash.clear();
+    }
+
+    /**
+     * Decides all commands at time {@code persistUpper}, if the input is past it: sends the
+     * differences at that time, in order, to {@code out}, which is not finished by this. Then
+     * {@link #settle} says whether they were appended.
+     *
+     * @param persistUpper the upper frontier of the trace: it holds exactly the times below
+     * @param trace the runs of the trace, of bytes to bytes with counts
+     * @throws IllegalStateException if the trace holds more than one value for a key
+     */
+    public DrainStats drain(long persistUpper, List<? extends Run> trace, ChainBuilder out) {
+        boolean finished =
+                inputClosed || Long.compareUnsigned(persistUpper, inputUpper) < 0;
+        if (!finished || stash.isEmpty()) {
+            return DrainStats.NONE;
+        }
+        if (drained != null) {
+            throw new IllegalStateException("a drain is not settled yet; settle it first");
+        }
+        eligible = 0;
+        inserts = 0;
+        updates = 0;
+        deletes = 0;
+        outputs = 0;
+        Batch sealed = stash.seal(persistUpper + 1);
+        drained = sealed;
+        int windowKeys = windowKeys(trace);
+        for (long chunk = 0; chunk < sealed.chunkCount(); chunk++) {
+            ChunkPin pin = sealed.open(chunk, view);
+            try {
+                for (long from = 0; from < view.keyCount(); from += windowKeys) {
+                    long to = Math.min(view.keyCount(), from + windowKeys);
+                    drainWindow(from, to, persistUpper, trace, out);
+                }
+            } finally {
+                pin.close();
+            }
+        }
+        return new DrainStats(
+                eligible, inserts, updates, deletes, outputs, sealed.updateCount() - eligible);
+    }
+
+    /**
+     * Says what became of the last drain. If what came out was appended to the trace, the commands
+     * are forgotten; if not, they wait again and the same time can be drained again.
+     */
+    public void settle(boolean appended) {
+        Batch sealed = drained;
+        if (sealed == null) {
+            return;
+        }
+        drained = null;
+        if (appended) {
+            sealed.close();
+        } else {
+            stash.giveBack(sealed);
+        }
+    }
+
+    /** Few keys at once where the values of the trace are large. */
+    private static int windowKeys(List<? extends Run> trace) {
+        long bytes = 0;
+        long count = 0;
+        for (Run run : trace) {
+            bytes += run.sizeBytes();
+            count += run.updateCount();
+        }
+        long rowBytes = Math.max(1, bytes / Math.max(1, count));
+        return (int) Math.clamp(WINDOW_BYTES_MAX / rowBytes, 1, WINDOW_KEYS_MAX);
+    }
+
+    private void drainWindow(
+            long fromKey, long toKey, long time, List<? extends Run> trace, ChainBuilder out) {
+        probes.clear(WINDOW_BYTES_MAX);
+        for (long key = fromKey; key < toKey; key++) {
+            if (updateAt(key, time) >= 0) {
+                probes.append(view.keys(), key);
+            }
+        }
+        if (probes.count() == 0) {
+            return;
+        }
+        List<Batch> staging = new ArrayList<>();
+        try {
+            extract(trace, staging);
+            try (AsOfCursor old = new AsOfCursor(memory, staging, time - 1)) {
+                boolean hasOld = old.next();
+                for (long key = fromKey; key < toKey; key++) {
+                    long update = updateAt(key, time);
+                    if (update < 0) {
+                        continue;
+                    }
+                    boolean matches =
+                            hasOld && Column.compare(old.keys(), old.key(), view.keys(), key) == 0;
+                    decide(key, update, time, matches ? old : null, out);
+                    if (matches) {
+                        hasOld = old.next();
+                        if (hasOld
+                                && Column.compare(old.keys(), old.key(), view.keys(), key) == 0) {
+                            throw corrupt(key, "more than one value");
+                        }
+                    }
+                }
+            }
+        } finally {
+            staging.forEach(Batch::close);
+        }
+    }
+
+    /** The update of a key of the stash at a time, or -1; its times ascend and there are few. */
+    private long updateAt(long key, long time) {
+        long to = view.updatesFromKey(key + 1);
+        for (long update = to - 1; update >= view.updatesFromKey(key); update--) {
+            if (view.timeAt(update) == time) {
+                return update;
+            }
+        }
+        return -1;
+    }
+
+    private void extract(List<? extends Run> trace, List<Batch> staging) {
+        Column wanted = probes.column();
+        for (Run run : trace) {
+            if (run.chunkCount() == 0) {
+                continue;
+            }
+            Batch hits = new Batch(TrieType.BYTES_TO_BYTES);
+            staging.add(hits);
+            stagingBuilder.clear();
+            ChainBuilder target =
+                    new ChainBuilder(
+                            stagingBuilder,
+                            ChainBuilder.TARGET_BYTES_DEFAULT,
+                            hits.sink(pager, 0));
+            extractor.extract(run, wanted, target);
+            target.finish();
+        }
+    }
+
+    private void decide(
+            long key,
+            long update,
+            long time,
+            @Nullable AsOfCursor old,
+            ChainBuilder out) {
+        eligible++;
+        Column payloads = view.payloads();
+        long payload = payloads.offsetOf(update);
+        long newSize = payloads.sizeOf(update) - 1;
+        boolean hasNew = segment.get(Layouts.BYTE, payload) == TAG_VALUE;
+        if (old == null) {
+            if (hasNew) {
+                inserts++;
+                emit(key, segment, payload + 1, newSize, time, 1, out);
+            }
+            return;
+        }
+        if (old.sum() != 1) {
+            throw corrupt(key, "a value " + old.sum() + " times");
+        }
+        MemorySegment oldSegment = old.vals().segment();
+        long oldOffset = old.vals().offsetOf(old.val());
+        long oldSize = old.vals().sizeOf(old.val());
+        if (!hasNew) {
+            deletes++;
+            emit(key, oldSegment, oldOffset, oldSize, time, -1, out);
+            return;
+        }
+        updates++;
+        int order = Bytes.compare(oldSegment, oldOffset, oldSize, segment, payload + 1, newSize);
+        if (order < 0) {
+            emit(key, oldSegment, oldOffset, oldSize, time, -1, out);
+            emit(key, segment, payload + 1, newSize, time, 1, out);
+        } else if (order > 0) {
+            emit(key, segment, payload + 1, newSize, time, 1, out);
+            emit(key, oldSegment, oldOffset, oldSize, time, -1, out);
+        }
+    }
+
+    private void emit(
+            long key,
+            MemorySegment valSegment,
+            long valOffset,
+            long valSize,
+            long time,
+            long diff,
+            ChainBuilder out) {
+        Column keys = view.keys();
+        outputs++;
+        out.append(
+                keys.segment(),
+                keys.offsetOf(key),
+                keys.sizeOf(key),
+                valSegment,
+                valOffset,
+                valSize,
+                time,
+                diff);
+    }
+
+    private IllegalStateException corrupt(long key, String what) {
+        StringBuilder name = new StringBuilder();
+        long size = Math.min(40, view.keys().sizeOf(key));
+        for (long i = 0; i < size; i++) {
+            int b = segment.get(Layouts.BYTE, view.keys().offsetOf(key) + i) & 0xFF;
+            name.append(b >= 0x20 && b < 0x7F ? String.valueOf((char) b) : "\\x" + Integer.toHexString(b));
+        }
+        return new IllegalStateException(
+                "the trace holds " + what + " for key \"" + name + "\", expected at most one, once");
+    }
+
+    @Override
+    public void close() {
+        settle(true);
+        stash.close();
+        probes.close();
+        stagingBuilder.close();
+    }
+}
