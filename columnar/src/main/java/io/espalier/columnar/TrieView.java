@@ -74,6 +74,28 @@ public final class TrieView {
         return this;
     }
 
+    /**
+     * Makes this a view of columns that are in no image: the caller binds {@link #keys()} and the
+     * others, bounds included. Times have no bounds then.
+     */
+    void bindOpen(
+            TrieType type,
+            MemorySegment segment,
+            long keyCount,
+            long valCount,
+            long updateCount) {
+        this.type = type;
+        this.typeCode = type.code();
+        this.segment = segment;
+        this.offset = 0;
+        this.sizeBytes = 0;
+        this.keyCount = keyCount;
+        this.valCount = valCount;
+        this.updateCount = updateCount;
+        this.timeMin = 0;
+        this.timeMax = -1;
+    }
+
     private void bind(Column column, int index, ColumnType.Kind kind, long count) {
         long entry = offset + TrieLayout.DIRECTORY_AT + (long) index * TrieLayout.ENTRY_BYTES;
         int encoding = segment.get(Layouts.INT, entry + TrieLayout.ENTRY_ENCODING_AT);

@@ -1,0 +1,207 @@
+package io.espalier.columnar;
+
+import io.espalier.memory.Layouts;
+import io.espalier.memory.NativeBuffer;
+import io.espalier.memory.NativeMemory;
+import io.espalier.memory.Words;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Turns sorted rows into what a trie holds: folds equal rows, and lists the rows that start a key, a
+ * val, an update, with the bounds between them.
+ *
+ * <p>Counts are summed in 128 bits, so that whether a sum is too large for a count does not depend
+ * on the order of its parts. Single-threaded. The owner closes it.
+ */
+final class Folding implements AutoCloseable {
+
+    private static final int KEY_ROWS = 0;
+    private static final int VAL_ROWS = 1;
+    private static final int UPDATE_ROWS = 2;
+    private static final int KEY_BOUNDS = 3;
+    private static final int VAL_BOUNDS = 4;
+    private static final int SUMS = 5;
+    private static final int SCRATCHES = 6;
+
+    private final MemorySegment segment;
+    private final NativeBuffer[] scratch = new NativeBuffer[SCRATCHES];
+    private final long[] at = new long[SCRATCHES];
+
+    private long keyCount;
+    private long valCount;
+    private long updateCount;
+    private boolean summed;
+
+    Folding(NativeMemory memory) {
+        this.segment = memory.segment();
+        for (int i = 0; i < SCRATCHES; i++) {
+            scratch[i] = new NativeBuffer(memory);
+        }
+    }
+
+    /**
+     * Folds {@code count} sorted rows.
+     *
+     * @throws ArithmeticException if a sum of counts exceeds 64 bits
+     */
+    void fold(UpdateSorter sorter, Column diffs, boolean counts, int count) {
+        long entries = sorter.entriesAt();
+        long rows = room(UPDATE_ROWS, (long) count * Integer.BYTES);
+        summed = false;
+        if (!sorter.isGrouped()) {
+            for (long i = 0; i < count; i++) {
+                int row = (int) Words.getLong(segment, entries, (i << 1) + 1);
+                Words.setInt(segment, rows, i, row);
+            }
+            at[KEY_ROWS] = rows;
+            at[VAL_ROWS] = rows;
+            keyCount = count;
+            valCount = count;
+            updateCount = count;
+            return;
+        }
+        room(KEY_ROWS, (long) count * Integer.BYTES);
+        room(VAL_ROWS, (long) count * Integer.BYTES);
+        room(KEY_BOUNDS, (count + 1L) * Integer.BYTES);
+        room(VAL_BOUNDS, (count + 1L) * Integer.BYTES);
+        keyCount = 0;
+        valCount = 0;
+        updateCount = 0;
+        if (counts) {
+            room(SUMS, (long) count * Long.BYTES);
+            summed = true;
+            foldCounts(entries, sorter.levelsAt(), diffs, count);
+        } else {
+            foldUpserts(entries, sorter.levelsAt(), diffs, count);
+        }
+        Words.setInt(segment, at[KEY_BOUNDS], keyCount, (int) valCount);
+        Words.setInt(segment, at[VAL_BOUNDS], valCount, (int) updateCount);
+    }
+
+    private void foldCounts(long entries, long levels, Column diffs, int count) {
+        // the level at which the next update that stays starts something new
+        int level = UpdateSorter.NEW_KEY;
+        int i = 0;
+        while (i < count) {
+            level = Math.min(level, segment.get(Layouts.BYTE, levels + i));
+            int row = (int) Words.getLong(segment, entries, ((long) i << 1) + 1);
+            long sum = diffs.longAt(row);
+            long high = sum >> 63;
+            i++;
+            while (i < count && segment.get(Layouts.BYTE, levels + i) == UpdateSorter.EQUAL) {
+                long next =
+                        diffs.longAt((int) Words.getLong(segment, entries, ((long) i << 1) + 1));
+                long low = sum + next;
+                // the carry out of the low words, as unsigned numbers
+                high += (next >> 63) + (Long.compareUnsigned(low, next) < 0 ? 1 : 0);
+                sum = low;
+                i++;
+            }
+            if (high != sum >> 63) {
+                throw overflow();
+            }
+            if (sum != 0) {
+                Words.setLong(segment, at[SUMS], updateCount, sum);
+                append(level, row);
+                level = UpdateSorter.EQUAL;
+            }
+        }
+    }
+
+    private void foldUpserts(long entries, long levels, Column orders, int count) {
+        int i = 0;
+        while (i < count) {
+            int level = segment.get(Layouts.BYTE, levels + i);
+            int winner = (int) Words.getLong(segment, entries, ((long) i << 1) + 1);
+            long greatest = orders.longAt(winner);
+            i++;
+            while (i < count && segment.get(Layouts.BYTE, levels + i) == UpdateSorter.EQUAL) {
+                int row = (int) Words.getLong(segment, entries, ((long) i << 1) + 1);
+                long order = orders.longAt(row);
+                if (Long.compareUnsigned(order, greatest) > 0) {
+                    greatest = order;
+                    winner = row;
+                }
+                i++;
+            }
+            append(level, winner);
+        }
+    }
+
+    static ArithmeticException overflow() {
+        return new ArithmeticException(
+                "the counts of one (key, val, time) add up to more than 64 bits hold");
+    }
+
+    private void append(int level, int row) {
+        if (level == UpdateSorter.NEW_KEY) {
+            Words.setInt(segment, at[KEY_ROWS], keyCount, row);
+            Words.setInt(segment, at[KEY_BOUNDS], keyCount, (int) valCount);
+            keyCount++;
+        }
+        if (level <= UpdateSorter.NEW_VAL) {
+            Words.setInt(segment, at[VAL_ROWS], valCount, row);
+            Words.setInt(segment, at[VAL_BOUNDS], valCount, (int) updateCount);
+            valCount++;
+        }
+        Words.setInt(segment, at[UPDATE_ROWS], updateCount, row);
+        updateCount++;
+    }
+
+    /** Whether nothing was left. */
+    boolean isEmpty() {
+        return updateCount == 0;
+    }
+
+    /** Binds {@code view} to the folded rows of the columns, through the scratch of {@code gather}. */
+    void bind(
+            TrieView view,
+            TrieType type,
+            Gather gather,
+            Column keys,
+            Column vals,
+            Column times,
+            Column diffs,
+            Column payloads) {
+        view.bindOpen(type, segment, keyCount, valCount, updateCount);
+        gather.gather(TrieLayout.KEYS, keys, at[KEY_ROWS], keyCount, view.keys());
+        gather.gather(TrieLayout.VALS, vals, at[VAL_ROWS], valCount, view.vals());
+        gather.gather(TrieLayout.TIMES, times, at[UPDATE_ROWS], updateCount, view.times());
+        if (summed) {
+            Gather.bindLongs(segment, at[SUMS], updateCount, view.diffs());
+        } else {
+            gather.gather(TrieLayout.DIFFS, diffs, at[UPDATE_ROWS], updateCount, view.diffs());
+        }
+        if (type.diff() == DiffType.UPSERT) {
+            gather.gather(
+                    TrieLayout.PAYLOADS, payloads, at[UPDATE_ROWS], updateCount, view.payloads());
+        }
+        if (keyCount == updateCount) {
+            view.keyBounds().bind(1, segment, 0, keyCount);
+            view.valBounds().bind(1, segment, 0, valCount);
+        } else {
+            Gather.bindBounds(segment, at[KEY_BOUNDS], keyCount, view.keyBounds());
+            Gather.bindBounds(segment, at[VAL_BOUNDS], valCount, view.valBounds());
+        }
+    }
+
+    private long room(int slot, long bytes) {
+        scratch[slot].clear();
+        at[slot] = scratch[slot].reserve(bytes);
+        return at[slot];
+    }
+
+    /** Gives scratch of more than {@code bytesMax} a list back. */
+    void clear(long bytesMax) {
+        for (NativeBuffer buffer : scratch) {
+            buffer.clear(bytesMax);
+        }
+    }
+
+    @Override
+    public void close() {
+        for (NativeBuffer buffer : scratch) {
+            buffer.close();
+        }
+    }
+}

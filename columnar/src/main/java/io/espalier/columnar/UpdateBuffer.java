@@ -1,0 +1,522 @@
+package io.espalier.columnar;
+
+import io.espalier.memory.NativeBuffer;
+import io.espalier.memory.NativeMemory;
+import io.espalier.memory.Words;
+import java.lang.foreign.MemorySegment;
+import java.util.Objects;
+
+/**
+ * Updates in any order, staged in native columns until they are formed into a sorted, consolidated
+ * chain. A column whose values are all equal (one time, counts of one) takes no bytes for each row,
+ * neither here nor in the sort.
+ *
+ * <p>Forming sorts by (key, val, time) and folds what is equal: counts add, and what adds up to
+ * zero vanishes; of upserts the greatest order stays, of equal orders the one added first.
+ *
+ * <p>Longs and tuples may also be given as bytes: their little-endian words. Memory segments must
+ * be native or mapped ones. Forming takes scratch of about the staged bytes and 40 bytes a row (of
+ * the staged bytes alone for longs without vals at one time); it is kept for the next round, up to
+ * a limit.
+ *
+ * <p>The owner closes it. Not thread-safe.
+ */
+public final class UpdateBuffer implements AutoCloseable {
+
+    /** The most rows that a buffer holds. */
+    public static final int ROWS_MAX = 1 << 30;
+
+    /** What a buffer keeps of each scratch area between rounds. */
+    private static final long KEPT_BYTES_MAX = 16L << 20;
+
+    private static final byte[] NO_BYTES = {};
+
+    private final TrieType type;
+    private final MemorySegment segment;
+    private final boolean counts;
+    private final boolean longKeys;
+
+    private final ColumnBuilder keys;
+    private final ColumnBuilder vals;
+    private final ColumnBuilder times;
+    private final ColumnBuilder diffs;
+    private final ColumnBuilder payloads;
+    private final NativeBuffer argument;
+    private int count;
+    private long timeMin = -1;
+
+    private final UpdateSorter sorter;
+    private final RadixSort radix = new RadixSort();
+    private final Folding folding;
+    private final Gather gather;
+    private final TrieView formed = new TrieView();
+    private final Column keyColumn = new Column();
+    private final Column valColumn = new Column();
+    private final Column timeColumn = new Column();
+    private final Column diffColumn = new Column();
+    private final Column payloadColumn = new Column();
+
+    /** An empty buffer; it takes its first bytes when something is added. */
+    public UpdateBuffer(NativeMemory memory, TrieType type) {
+        this.type = type;
+        this.segment = memory.segment();
+        this.counts = type.diff() == DiffType.COUNT;
+        this.longKeys = type.key().kind() == ColumnType.Kind.LONG;
+        this.keys = new ColumnBuilder(memory, type.key(), true);
+        this.vals = new ColumnBuilder(memory, type.val(), false);
+        this.times = new ColumnBuilder(memory, ColumnType.LONG, false);
+        this.diffs = new ColumnBuilder(memory, ColumnType.LONG, false);
+        this.payloads = new ColumnBuilder(memory, ColumnType.BYTES, false);
+        this.argument = new NativeBuffer(memory);
+        this.sorter = new UpdateSorter(memory);
+        this.folding = new Folding(memory);
+        this.gather = new Gather(memory);
+    }
+
+    /** The type of the updates. */
+    public TrieType type() {
+        return type;
+    }
+
+    /** How many updates are staged. Updates with a count of zero are not. */
+    public long count() {
+        return count;
+    }
+
+    /** The bytes of what is staged. */
+    public long sizeBytes() {
+        return keys.sealedBytes()
+                + vals.sealedBytes()
+                + times.sealedBytes()
+                + diffs.sealedBytes()
+                + payloads.sealedBytes();
+    }
+
+    /** The least time that is staged, unsigned; -1, the greatest, if nothing is. */
+    public long timeMin() {
+        return timeMin;
+    }
+
+    // ---- adding -------------------------------------------------------------------------------
+
+    /**
+     * Adds an update whose key and val are native bytes.
+     *
+     * @param time unsigned
+     * @throws IllegalArgumentException if a size does not fit the type, a segment is on the heap,
+     *     the type is one of upserts, or the buffer would exceed 4 GiB or {@link #ROWS_MAX} rows;
+     *     nothing is added then
+     */
+    public void add(
+            MemorySegment keySegment,
+            long keyOffset,
+            long keySize,
+            MemorySegment valSegment,
+            long valOffset,
+            long valSize,
+            long time,
+            long diff) {
+        checkCounts();
+        checkSize("key", type.key(), keySize);
+        checkSize("val", type.val(), valSize);
+        checkNative(keySegment);
+        checkNative(valSegment);
+        checkRoom(keySize, valSize, 0);
+        if (diff == 0) {
+            return;
+        }
+        keys.append(keySegment, keyOffset, keySize);
+        if (valSize == 0 && type.val().kind() == ColumnType.Kind.UNIT) {
+            vals.appendUnits(1);
+        } else {
+            vals.append(valSegment, valOffset, valSize);
+        }
+        close(time, diff);
+    }
+
+    /** Adds an update with a unit val whose key is native bytes. */
+    public void add(MemorySegment keySegment, long keyOffset, long keySize, long time, long diff) {
+        add(keySegment, keyOffset, keySize, segment, 0, 0, time, diff);
+    }
+
+    /** Adds an update whose key and val are ranges of bytes of the heap. */
+    public void add(
+            byte[] key,
+            int keyFrom,
+            int keySize,
+            byte[] val,
+            int valFrom,
+            int valSize,
+            long time,
+            long diff) {
+        checkCounts();
+        checkSize("key", type.key(), keySize);
+        checkSize("val", type.val(), valSize);
+        Objects.checkFromIndexSize(keyFrom, keySize, key.length);
+        Objects.checkFromIndexSize(valFrom, valSize, val.length);
+        checkRoom(keySize, valSize, 0);
+        if (diff == 0) {
+            return;
+        }
+        keys.append(key, keyFrom, keySize);
+        if (type.val().kind() == ColumnType.Kind.UNIT) {
+            vals.appendUnits(1);
+        } else {
+            vals.append(val, valFrom, valSize);
+        }
+        close(time, diff);
+    }
+
+    /** Adds an update with a unit val whose key is a range of bytes of the heap. */
+    public void add(byte[] key, int keyFrom, int keySize, long time, long diff) {
+        add(key, keyFrom, keySize, NO_BYTES, 0, 0, time, diff);
+    }
+
+    /** Adds an update with a long key and a unit val. */
+    public void add(long key, long time, long diff) {
+        checkCounts();
+        if (!longKeys || type.val().kind() != ColumnType.Kind.UNIT) {
+            throw new IllegalArgumentException("a long key without a val for a trie of " + type);
+        }
+        checkRoom(Long.BYTES, 0, 0);
+        if (diff == 0) {
+            return;
+        }
+        keys.append(key);
+        vals.appendUnits(1);
+        close(time, diff);
+    }
+
+    /** Adds an update with a long key and a long val. */
+    public void add(long key, long val, long time, long diff) {
+        checkCounts();
+        if (!longKeys || type.val().kind() != ColumnType.Kind.LONG) {
+            throw new IllegalArgumentException("a long key and a long val for a trie of " + type);
+        }
+        checkRoom(Long.BYTES, Long.BYTES, 0);
+        if (diff == 0) {
+            return;
+        }
+        keys.append(key);
+        vals.append(val);
+        close(time, diff);
+    }
+
+    /**
+     * Adds an update whose key and val are words: as many as the tuple has, one for a long, none
+     * for unit.
+     */
+    public void add(long[] key, long[] val, long time, long diff) {
+        checkCounts();
+        checkWords("key", type.key(), key.length);
+        checkWords("val", type.val(), val.length);
+        long keySize = (long) key.length * Long.BYTES;
+        long valSize = (long) val.length * Long.BYTES;
+        checkRoom(keySize, valSize, 0);
+        if (diff == 0) {
+            return;
+        }
+        argument.clear();
+        for (long word : key) {
+            argument.appendLong(word);
+        }
+        for (long word : val) {
+            argument.appendLong(word);
+        }
+        keys.append(segment, argument.offset(), keySize);
+        if (valSize == 0) {
+            vals.appendUnits(1);
+        } else {
+            vals.append(segment, argument.offset() + keySize, valSize);
+        }
+        close(time, diff);
+    }
+
+    /**
+     * Adds an upsert: its payload is {@code tag}, then the bytes given. The tries have unit vals.
+     *
+     * @param order unsigned; the greatest of a (key, time) stays
+     * @throws IllegalArgumentException as for {@link #add}, or if the type is not one of upserts
+     */
+    public void upsert(
+            MemorySegment keySegment,
+            long keyOffset,
+            long keySize,
+            long time,
+            long order,
+            byte tag,
+            MemorySegment payload,
+            long payloadOffset,
+            long payloadSize) {
+        checkUpserts();
+        checkSize("key", type.key(), keySize);
+        checkNative(keySegment);
+        checkNative(payload);
+        checkRoom(keySize, 0, payloadSize + 1);
+        argument.clear();
+        argument.appendByte(tag);
+        argument.append(payload, payloadOffset, payloadSize);
+        keys.append(keySegment, keyOffset, keySize);
+        vals.appendUnits(1);
+        payloads.append(segment, argument.offset(), payloadSize + 1);
+        close(time, order);
+    }
+
+    /** Adds an upsert whose key and payload are ranges of bytes of the heap. */
+    public void upsert(
+            byte[] key,
+            int keyFrom,
+            int keySize,
+            long time,
+            long order,
+            byte tag,
+            byte[] payload,
+            int payloadFrom,
+            int payloadSize) {
+        checkUpserts();
+        checkSize("key", type.key(), keySize);
+        Objects.checkFromIndexSize(keyFrom, keySize, key.length);
+        checkRoom(keySize, 0, payloadSize + 1L);
+        argument.clear();
+        argument.appendByte(tag);
+        argument.append(payload, payloadFrom, payloadSize);
+        keys.append(key, keyFrom, keySize);
+        vals.appendUnits(1);
+        payloads.append(segment, argument.offset(), payloadSize + 1L);
+        close(time, order);
+    }
+
+    private void close(long time, long diff) {
+        times.append(time);
+        diffs.append(diff);
+        count++;
+        if (Long.compareUnsigned(time, timeMin) < 0) {
+            timeMin = time;
+        }
+    }
+
+    private void checkCounts() {
+        if (!counts) {
+            throw new IllegalArgumentException("a count for a trie of " + type + "; upsert");
+        }
+    }
+
+    private void checkUpserts() {
+        if (counts || type.val().kind() != ColumnType.Kind.UNIT) {
+            throw new IllegalArgumentException(
+                    "an upsert for a trie of " + type + "; its diffs must be upserts, its vals unit");
+        }
+    }
+
+    private static void checkSize(String what, ColumnType type, long size) {
+        int width = type.fixedWidth();
+        if (width != -1 ? size != width : size < 0 || size > TrieLayout.COLUMN_BYTES_MAX / 4) {
+            throw new IllegalArgumentException(
+                    "a " + what + " of " + size + " bytes for " + type + ", expected "
+                            + (width == -1 ? "0 bytes to 1 GiB" : width + " bytes"));
+        }
+    }
+
+    private static void checkWords(String what, ColumnType type, int words) {
+        if (type.fixedWidth() != words * Long.BYTES) {
+            throw new IllegalArgumentException(
+                    "a " + what + " of " + words + " words for " + type);
+        }
+    }
+
+    private static void checkNative(MemorySegment segment) {
+        if (!segment.isNative()) {
+            throw new IllegalArgumentException(
+                    "a segment of the heap; give a native or mapped one, or a byte[]");
+        }
+    }
+
+    private void checkRoom(long keySize, long valSize, long payloadSize) {
+        if (count >= ROWS_MAX
+                || keys.dataBytes() + keySize > TrieLayout.COLUMN_BYTES_MAX
+                || vals.dataBytes() + valSize > TrieLayout.COLUMN_BYTES_MAX
+                || payloads.dataBytes() + payloadSize > TrieLayout.COLUMN_BYTES_MAX) {
+            throw new IllegalArgumentException(
+                    "the buffer is full with " + count + " rows of " + sizeBytes()
+                            + " bytes; form it first");
+        }
+    }
+
+    // ---- forming ------------------------------------------------------------------------------
+
+    /**
+     * Sorts and folds what is staged, appends it to {@code out}, which is not finished by this, and
+     * empties the buffer. What {@code out} has must lie below.
+     *
+     * @throws ArithmeticException if counts of one (key, val, time) add up to more than 64 bits
+     *     hold
+     * @throws IllegalArgumentException if {@code out} has another type, or ends above the first
+     *     update. If this or the sink throws, the buffer keeps all its updates; {@code out} may
+     *     have got some of them and is to be dropped.
+     */
+    public void formInto(ChainBuilder out) {
+        if (!out.type().equals(type)) {
+            throw new IllegalArgumentException(
+                    "a chain of " + out.type() + ", expected " + type);
+        }
+        if (count > 0) {
+            if (isPlain()) {
+                formPlain(out);
+            } else {
+                formRows(out);
+            }
+        }
+        clear();
+    }
+
+    /** Whether a row is its long key alone. */
+    private boolean isPlain() {
+        return longKeys
+                && type.val().kind() == ColumnType.Kind.UNIT
+                && counts
+                && times.encoding() == TrieLayout.CONSTANT
+                && diffs.encoding() == TrieLayout.CONSTANT;
+    }
+
+    /** Sorts the keys themselves: what is staged changes places, which rows alike do not notice. */
+    private void formPlain(ChainBuilder out) {
+        long bytes = (long) count * Long.BYTES;
+        long staged = keys.bind(keyColumn).data();
+        long spare = gather.room(TrieLayout.KEYS, bytes);
+        long sorted = radix.sortLongs(segment, staged, spare, count, Words.FLIP);
+        boolean done = false;
+        try {
+            bindPlain(sorted);
+            out.appendUpdates(formed, 0, formed.updateCount());
+            done = true;
+        } finally {
+            if (!done && sorted != staged) {
+                MemorySegment.copy(segment, sorted, segment, staged, bytes);
+            }
+        }
+    }
+
+    private void bindPlain(long sorted) {
+        times.bind(timeColumn);
+        diffs.bind(diffColumn);
+        long distinct = distinct(sorted);
+        long keysAt = sorted;
+        if (distinct == count) {
+            constant(diffColumn, distinct, formed.diffs());
+        } else {
+            keysAt = gather.room(TrieLayout.VALS, distinct * Long.BYTES);
+            long sums = gather.room(TrieLayout.DIFFS, distinct * Long.BYTES);
+            foldPlain(sorted, keysAt, sums, diffColumn.longAt(0));
+            Gather.bindLongs(segment, sums, distinct, formed.diffs());
+        }
+        formed.bindOpen(type, segment, distinct, distinct, distinct);
+        formed.keys()
+                .bind(
+                        ColumnType.Kind.LONG,
+                        TrieLayout.FIXED,
+                        Long.BYTES,
+                        segment,
+                        0,
+                        keysAt,
+                        distinct);
+        formed.vals().bind(ColumnType.Kind.UNIT, TrieLayout.ABSENT, 0, segment, 0, 0, distinct);
+        formed.keyBounds().bind(1, segment, 0, distinct);
+        formed.valBounds().bind(1, segment, 0, distinct);
+        constant(timeColumn, distinct, formed.times());
+    }
+
+    private long distinct(long sorted) {
+        long distinct = 1;
+        for (long i = 1; i < count; i++) {
+            distinct +=
+                    Words.getLong(segment, sorted, i) != Words.getLong(segment, sorted, i - 1)
+                            ? 1
+                            : 0;
+        }
+        return distinct;
+    }
+
+    /** Counts equal keys: distinct ones to {@code target}, how often times {@code diff} to sums. */
+    private void foldPlain(long source, long target, long sums, long diff) {
+        long to = 0;
+        long from = 0;
+        while (from < count) {
+            long key = Words.getLong(segment, source, from);
+            long end = from + 1;
+            while (end < count && Words.getLong(segment, source, end) == key) {
+                end++;
+            }
+            Words.setLong(segment, target, to, key);
+            long sum = diff * (end - from);
+            if (Math.multiplyHigh(diff, end - from) != sum >> 63) {
+                throw Folding.overflow();
+            }
+            Words.setLong(segment, sums, to, sum);
+            to++;
+            from = end;
+        }
+    }
+
+    private void constant(Column source, long count, Column target) {
+        target.bind(
+                ColumnType.Kind.LONG,
+                TrieLayout.CONSTANT,
+                Long.BYTES,
+                segment,
+                0,
+                source.data(),
+                count);
+    }
+
+    private void formRows(ChainBuilder out) {
+        keys.bind(keyColumn);
+        vals.bind(valColumn);
+        times.bind(timeColumn);
+        diffs.bind(diffColumn);
+        payloads.bind(payloadColumn);
+        sorter.sort(keyColumn, valColumn, timeColumn, count);
+        folding.fold(sorter, diffColumn, counts, count);
+        if (folding.isEmpty()) {
+            return;
+        }
+        folding.bind(
+                formed,
+                type,
+                gather,
+                keyColumn,
+                valColumn,
+                timeColumn,
+                diffColumn,
+                payloadColumn);
+        out.appendUpdates(formed, 0, formed.updateCount());
+    }
+
+    /** Drops what is staged. Room is kept, up to a limit. */
+    public void clear() {
+        keys.clear(KEPT_BYTES_MAX);
+        vals.clear(KEPT_BYTES_MAX);
+        times.clear(KEPT_BYTES_MAX);
+        diffs.clear(KEPT_BYTES_MAX);
+        payloads.clear(KEPT_BYTES_MAX);
+        argument.clear(KEPT_BYTES_MAX);
+        sorter.clear(KEPT_BYTES_MAX);
+        folding.clear(KEPT_BYTES_MAX);
+        gather.clear(KEPT_BYTES_MAX);
+        count = 0;
+        timeMin = -1;
+    }
+
+    @Override
+    public void close() {
+        clear();
+        keys.close();
+        vals.close();
+        times.close();
+        diffs.close();
+        payloads.close();
+        argument.close();
+        sorter.close();
+        folding.close();
+        gather.close();
+    }
+}
