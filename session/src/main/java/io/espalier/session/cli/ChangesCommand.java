@@ -2,7 +2,6 @@ package io.espalier.session.cli;
 
 import io.espalier.session.ChangeCursor;
 import io.espalier.session.Store;
-import io.espalier.session.StoreOptions;
 import io.espalier.session.Table;
 import io.espalier.session.text.TsvWriter;
 import java.io.IOException;
@@ -39,8 +38,7 @@ final class ChangesCommand extends Command {
     @Override
     int run(Arguments arguments, Shell shell) throws IOException {
         long since = arguments.number(SINCE, 0, 0);
-        StoreOptions options = StoreOptions.defaults().withReadOnly(true);
-        try (Store store = shell.stores().open(arguments.store(), options)) {
+        try (Store store = openToRead(arguments, shell)) {
             Table table = arguments.existingTable(store);
             TsvWriter writer = new TsvWriter(shell.out());
             try (ChangeCursor changes = table.changes(since)) {

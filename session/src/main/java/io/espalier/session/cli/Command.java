@@ -1,5 +1,7 @@
 package io.espalier.session.cli;
 
+import io.espalier.session.Store;
+import io.espalier.session.StoreOptions;
 import java.io.IOException;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -28,6 +30,12 @@ abstract class Command {
      * @throws IOException if anything else does
      */
     abstract int run(Arguments arguments, Shell shell) throws IOException;
+
+    /** Opens the store to read one of its tables; the name of the table is checked before. */
+    static Store openToRead(Arguments arguments, Shell shell) {
+        arguments.tableName();
+        return shell.stores().open(arguments.store(), StoreOptions.defaults().withReadOnly(true));
+    }
 
     static void addStore(CommandSpec spec) {
         spec.addOption(
@@ -75,6 +83,7 @@ abstract class Command {
                 .type(String.class)
                 .index("0")
                 .arity(required ? "1" : "0..1")
+                .required(required)
                 .description(description)
                 .build();
     }

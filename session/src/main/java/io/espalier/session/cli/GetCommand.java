@@ -1,7 +1,6 @@
 package io.espalier.session.cli;
 
 import io.espalier.session.Store;
-import io.espalier.session.StoreOptions;
 import java.io.IOException;
 import java.util.Objects;
 import picocli.CommandLine.Model.CommandSpec;
@@ -37,8 +36,7 @@ final class GetCommand extends Command {
     @Override
     int run(Arguments arguments, Shell shell) throws IOException {
         byte[] key = Objects.requireNonNull(arguments.key("KEY", arguments.parameter()));
-        StoreOptions options = StoreOptions.defaults().withReadOnly(true);
-        try (Store store = shell.stores().open(arguments.store(), options)) {
+        try (Store store = openToRead(arguments, shell)) {
             byte[] value = arguments.existingTable(store).get(key);
             if (value == null) {
                 shell.say(

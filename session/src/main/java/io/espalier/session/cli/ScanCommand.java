@@ -2,7 +2,6 @@ package io.espalier.session.cli;
 
 import io.espalier.session.RowCursor;
 import io.espalier.session.Store;
-import io.espalier.session.StoreOptions;
 import io.espalier.session.Table;
 import io.espalier.session.text.TsvWriter;
 import java.io.IOException;
@@ -43,8 +42,7 @@ final class ScanCommand extends Command {
         byte[] from = arguments.key(FROM, arguments.text(FROM));
         byte[] to = arguments.key(TO, arguments.text(TO));
         long asOf = arguments.number(AS_OF, 0, NOW);
-        StoreOptions options = StoreOptions.defaults().withReadOnly(true);
-        try (Store store = shell.stores().open(arguments.store(), options)) {
+        try (Store store = openToRead(arguments, shell)) {
             Table table = arguments.existingTable(store);
             TsvWriter writer = new TsvWriter(shell.out());
             try (RowCursor rows = table.scan(from, to, asOf == NOW ? table.epoch() : asOf)) {

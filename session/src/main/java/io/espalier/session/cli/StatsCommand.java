@@ -1,7 +1,6 @@
 package io.espalier.session.cli;
 
 import io.espalier.session.Store;
-import io.espalier.session.StoreOptions;
 import io.espalier.session.StoreStats;
 import java.io.IOException;
 import picocli.CommandLine.Model.CommandSpec;
@@ -28,8 +27,7 @@ final class StatsCommand extends Command {
 
     @Override
     int run(Arguments arguments, Shell shell) throws IOException {
-        StoreOptions options = StoreOptions.defaults().withReadOnly(true);
-        try (Store store = shell.stores().open(arguments.store(), options)) {
+        try (Store store = openToRead(arguments, shell)) {
             StoreStats stats = store.stats();
             shell.print(
                     arguments.flag(JSON)
