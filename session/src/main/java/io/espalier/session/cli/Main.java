@@ -13,12 +13,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Properties;
 import org.jspecify.annotations.Nullable;
-import picocli.CommandLine;
-import picocli.CommandLine.Help.Ansi;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Model.OptionSpec;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.ParseResult;
 
 /**
  * The command line: from arguments to an exit code. A command that fails prints one line on
@@ -27,7 +21,6 @@ import picocli.CommandLine.ParseResult;
 public final class Main {
 
     private static final String DEBUG_VARIABLE = "ESPALIER_DEBUG";
-    private static final int HELP_WIDTH_CHARS = 100;
 
     private Main() {}
 
@@ -130,48 +123,17 @@ public final class Main {
 
     private static int run(Commands named, String[] arguments, Shell shell) throws IOException {
         Command command = named.create();
-        CommandLine line = commandLine(named, command);
-        ParseResult parsed;
-        try {
-            parsed = line.parseArgs(arguments);
-        } catch (ParameterException e) {
-            String message = Shell.oneLine(e.getMessage());
-            throw new CommandException(
-                    ExitCode.WRONG_INPUT,
-                    named.commandName()
-                            + ": "
-                            + message
-                            + "; see espalier "
-                            + named.commandName()
-                            + " --help",
-                    e);
+        Syntax syntax = command.syntax();
+        Arguments parsed = Arguments.parse(syntax, arguments);
+        if (parsed == null) {
+            Usage usage = new Usage(named, syntax);
+            parsed = usage.parse(arguments);
+            if (parsed == null) {
+                shell.print(usage.help());
+                return ExitCode.DONE;
+            }
         }
-        if (parsed.isUsageHelpRequested()) {
-            shell.print(line.getUsageMessage(Ansi.OFF));
-            return ExitCode.DONE;
-        }
-        return command.run(new Arguments(parsed), shell);
-    }
-
-    private static CommandLine commandLine(Commands named, Command command) {
-        CommandSpec spec = CommandSpec.create().name("espalier " + named.commandName());
-        spec.usageMessage()
-                .width(HELP_WIDTH_CHARS)
-                .sortOptions(false)
-                .description("", capitalised(named.summary()) + ".", "");
-        command.describe(spec);
-        spec.addOption(
-                OptionSpec.builder("--help", "-h")
-                        .type(boolean.class)
-                        .arity("0")
-                        .usageHelp(true)
-                        .description("shows this")
-                        .build());
-        CommandLine line = new CommandLine(spec);
-        // a key is what was written, also if it starts with @ or holds ${...}
-        line.setExpandAtFiles(false);
-        line.setInterpolateVariables(false);
-        return line;
+        return command.run(parsed, shell);
     }
 
     private static int help(String[] arguments, Shell shell) throws IOException {
@@ -226,9 +188,5 @@ public final class Main {
             shell.print("espalier " + version + " (Java " + Runtime.version() + ")\n");
             return ExitCode.DONE;
         }
-    }
-
-    private static String capitalised(String text) {
-        return Character.toUpperCase(text.charAt(0)) + text.substring(1);
     }
 }
