@@ -36,6 +36,7 @@ public final class Main {
                         new FileInputStream(FileDescriptor.in),
                         out,
                         err,
+                        ProcessFacts.outIsPipe(),
                         ProcessFacts.errIsTerminal(),
                         Stores.ENGINE);
         int exitCode = run(ProcessFacts.utf8Arguments(arguments), shell);
@@ -50,7 +51,7 @@ public final class Main {
      */
     public static int run(String[] arguments, InputStream in, OutputStream out, OutputStream err) {
         PrintStream messages = new PrintStream(err, false, StandardCharsets.UTF_8);
-        return run(arguments, Shell.of(in, out, messages, false, Stores.ENGINE));
+        return run(arguments, Shell.of(in, out, messages, Stores.ENGINE));
     }
 
     static int run(String[] arguments, Shell shell) {
@@ -61,7 +62,7 @@ public final class Main {
         } catch (StoreException e) {
             return fail(shell, Failures.exitCode(e), e.getMessage(), e);
         } catch (OutputException e) {
-            if (Failures.isBrokenPipe(e)) {
+            if (Failures.isBrokenPipe(e, shell)) {
                 return ExitCode.DONE; // the reader has seen enough
             }
             return fail(

@@ -81,9 +81,10 @@ final class UpsertCommand extends Command {
                 .parameter("FILE", false, "the input; '-' or nothing is standard input")
                 .notes(
                         "",
-                        "tsv    key<TAB>value sets, a line without a tab deletes. \\t, \\n and \\\\"
-                                + " are a tab, a line feed and a backslash.",
-                        "       Keys are UTF-8, values any bytes; lines end with a line feed.",
+                        "tsv    key<TAB>value sets, a line without a tab deletes. Keys are UTF-8,"
+                                + " values any bytes.",
+                        "       \\t, \\n and \\\\ are a tab, a line feed and a backslash; there are no"
+                                + " other escapes.",
                         "csv    RFC 4180 with a header line.",
                         "jsonl  one object per line; the value is the object as it was written.",
                         "Limits: a key has 1 to "
@@ -131,7 +132,7 @@ final class UpsertCommand extends Command {
             try (Store store = shell.stores().open(directory, options);
                     Progress progress =
                             new Progress(
-                                    progressShell(arguments, shell),
+                                    arguments.flag(QUIET) ? shell.unwatched() : shell,
                                     "upsert",
                                     "rows",
                                     file == null ? Progress.UNKNOWN : Files.size(file),
@@ -158,12 +159,6 @@ final class UpsertCommand extends Command {
             }
             return ExitCode.DONE;
         }
-    }
-
-    private static Shell progressShell(Arguments arguments, Shell shell) {
-        return arguments.flag(QUIET)
-                ? new Shell(shell.in(), shell.out(), shell.err(), false, shell.stores())
-                : shell;
     }
 
     private static TextFormat format(Arguments arguments, @Nullable Path file) {

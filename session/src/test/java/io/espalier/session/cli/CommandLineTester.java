@@ -61,7 +61,7 @@ final class CommandLineTester {
             String... arguments) {
         ByteArrayOutputStream err = new ByteArrayOutputStream();
         PrintStream messages = new PrintStream(err, false, StandardCharsets.UTF_8);
-        int exitCode = Main.run(arguments, Shell.of(input, out, messages, false, stores));
+        int exitCode = Main.run(arguments, Shell.of(input, out, messages, stores));
         assertEquals(0, stores.open, "every store is closed");
         return new Result(exitCode, written.toByteArray(), err.toString(StandardCharsets.UTF_8));
     }

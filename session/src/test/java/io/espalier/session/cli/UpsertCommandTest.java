@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.espalier.session.StoreException;
 import io.espalier.session.StoreOptions;
 import io.espalier.session.cli.CommandLineTester.Result;
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -311,5 +312,23 @@ class UpsertCommandTest {
                         "input <stdin> cannot be read: device lost",
                         "lines 1 to 2 are durable");
         assertEquals("k0\tv\nk1\tv\n", line.scan());
+    }
+
+    @Test
+    void reportsThatNobodyReadsEndTheRunAloud() {
+        // fails if input is left out with exit code 0
+        ByteArrayInputStream input = new ByteArrayInputStream(utf8("a\t1\nb\t2\n"));
+        line.run(
+                        input,
+                        ReadCommandsTest.failing("Broken pipe"),
+                        new ByteArrayOutputStream(),
+                        "upsert",
+                        "--store",
+                        "s",
+                        "--report-epochs",
+                        "--epoch-every",
+                        "1")
+                .said(ExitCode.ENVIRONMENT, "standard output", "lines 1 to 1 are durable");
+        assertEquals("a\t1\n", line.scan());
     }
 }
