@@ -61,7 +61,8 @@ final class StoreLayout {
                         new Damage(
                                 disk.describe(StoreFile.NAME),
                                 -1,
-                                "the file is missing, but " + name
+                                "the file is missing, but "
+                                        + name
                                         + " is there; restore it from a copy of the store"));
             }
         }
@@ -70,8 +71,11 @@ final class StoreLayout {
         }
         throw new StoreException.NotAStore(
                 disk.describe(""),
-                "not a store: there is no file " + StoreFile.NAME + ", but there is "
-                        + names.getFirst() + "; give the folder of a store, or a new or empty one");
+                "not a store: there is no file "
+                        + StoreFile.NAME
+                        + ", but there is "
+                        + names.getFirst()
+                        + "; give the folder of a store, or a new or empty one");
     }
 
     /**
@@ -83,8 +87,8 @@ final class StoreLayout {
     record Stray(String name, boolean isOurs, long fileId) {}
 
     /**
-     * The files that are no part of the store: left by a crash, which are ours to delete, or put there
-     * by others.
+     * The files that are no part of the store: left by a crash, which are ours to delete, or put
+     * there by others.
      */
     static List<Stray> strays(Disk disk, String manifestName, ManifestState state)
             throws IOException {

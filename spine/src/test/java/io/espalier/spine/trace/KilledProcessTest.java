@@ -37,8 +37,7 @@ class KilledProcessTest {
         public static void main(String[] arguments) {
             Ledger ledger = new Ledger();
             FolderDisk disk = new FolderDisk(Path.of(arguments[0]));
-            StoreDirectory store =
-                    StoreDirectory.open(disk, Mode.OPEN_OR_CREATE, ledger, OPTIONS);
+            StoreDirectory store = StoreDirectory.open(disk, Mode.OPEN_OR_CREATE, ledger, OPTIONS);
             System.out.println("open");
             while (true) {
                 long number = ledger.numbers.size();

@@ -98,8 +98,7 @@ class StoreDirectoryTest {
     @Test
     void anAbsentAForeignAndAnExistingStoreAreNamedAsSuch() {
         // fails if a wrong folder is taken for a store, or turned into one, or a store made anew
-        StoreException absent =
-                assertThrows(StoreException.Absent.class, () -> open(Mode.OPEN));
+        StoreException absent = assertThrows(StoreException.Absent.class, () -> open(Mode.OPEN));
         assertTrue(absent.getMessage().contains("/simulated: there is no store here"));
         assertThrows(StoreException.Absent.class, () -> open(Mode.READ_ONLY));
         assertThrows(StoreException.Absent.class, () -> StoreDirectory.verify(disk, new Ledger()));
@@ -176,8 +175,7 @@ class StoreDirectoryTest {
         try (StoreDirectory store = open(Mode.READ_ONLY)) {
             assertEquals(List.of(1L, 2L), ledger.numbers);
             assertThrows(
-                    StoreException.NotPermitted.class,
-                    () -> store.append(List.of(Ledger.add(3))));
+                    StoreException.NotPermitted.class, () -> store.append(List.of(Ledger.add(3))));
         }
         assertTrue(StoreDirectory.verify(disk, new Ledger()).isWhole());
         StoreException e = assertThrows(StoreException.NotPermitted.class, () -> open(Mode.OPEN));
@@ -286,7 +284,9 @@ class StoreDirectoryTest {
         try (StoreDirectory store = open(Mode.OPEN);
                 NewBatchFile later = store.createBatchFile()) {
             assertEquals(2, later.id());
-            assertEquals("/simulated/batches/0000000002.batch", store.disk().describe("batches/0000000002.batch"));
+            assertEquals(
+                    "/simulated/batches/0000000002.batch",
+                    store.disk().describe("batches/0000000002.batch"));
         }
         assertEquals(List.of("LOCK", "STORE"), disk.files().subList(0, 2));
         assertEquals(3, disk.files().size());
