@@ -188,13 +188,14 @@ public final class StoreDirectory implements AutoCloseable {
     }
 
     /**
-     * Deletes what a crash left. Before the state that was read is durable anew, only what no state
-     * refers to, neither this one nor one before it: the last records may be seen now and yet be
-     * lost with the next loss of power, and then what they dropped is needed again.
+     * Deletes what a crash left. No batch file goes before the state that was read is durable anew:
+     * what is seen of the old manifest's end may change with the next loss of power. A record that
+     * was never synced may vanish, and what it dropped is needed again; one that was cut off may
+     * come back, and what it named is needed then.
      */
     private void sweep(boolean stateIsDurable) throws IOException {
         for (StoreLayout.Stray stray : StoreLayout.strays(disk, log.fileName(), state)) {
-            if (stray.isOurs() && (stateIsDurable || stray.fileId() >= state.nextFileId())) {
+            if (stray.isOurs() && (stateIsDurable || !stray.isBatch())) {
                 deleteQuietly(stray.name());
                 sweptFiles++;
             }

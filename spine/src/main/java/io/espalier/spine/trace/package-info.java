@@ -21,9 +21,9 @@
  *
  * <p>Read {@link io.espalier.spine.trace.StoreDirectory} first, which opens, commits, rolls over
  * and closes; then {@link io.espalier.spine.trace.ManifestState}, what it asks of the state that it
- * keeps; {@code StoreFile}, {@code ManifestFormat}, {@code ManifestScan} (where a torn tail is told
- * from damage) and {@code ManifestWriter} for the bytes, which {@code docs/format.md} draws; {@link
- * io.espalier.spine.trace.StoreException} for what can go wrong.
+ * keeps; {@code ManifestLog}, {@code StoreFile}, {@code ManifestFormat}, {@code ManifestScan}
+ * (where a torn tail is told from damage) and {@code ManifestWriter} for the bytes, which {@code
+ * docs/format.md} draws; {@link io.espalier.spine.trace.StoreException} for what can go wrong.
  *
  * <p>No type here opens a file except through {@link io.espalier.spine.disk.Disk}.
  */

@@ -68,6 +68,7 @@ public final class SimulatedDisk implements Disk {
     private final Map<Long, Fault> faults = new HashMap<>();
     private long capacityBytes = Long.MAX_VALUE;
     private boolean readOnly;
+    private @Nullable Runnable meanwhile;
     private long steps;
     private int generation;
     private boolean down;
@@ -87,6 +88,11 @@ public final class SimulatedDisk implements Disk {
     /** Lets something go wrong at a step, counted as {@link #steps} does, the next one being it. */
     public synchronized void failAt(long step, Fault fault) {
         faults.put(step, fault);
+    }
+
+    /** Lets something else happen right before the next step. */
+    public synchronized void beforeNextStep(Runnable meanwhile) {
+        this.meanwhile = meanwhile;
     }
 
     /** Forgets faults to come. */
@@ -188,6 +194,11 @@ public final class SimulatedDisk implements Disk {
 
     private @Nullable Fault step(String name, boolean writes) throws IOException {
         checkUp();
+        Runnable first = meanwhile;
+        if (first != null) {
+            meanwhile = null;
+            first.run();
+        }
         Fault fault = faults.remove(steps++);
         if (fault == Fault.CRASH) {
             down = true;
