@@ -59,6 +59,14 @@ public final class Lease implements AutoCloseable {
         return sizeBytes;
     }
 
+    /**
+     * What {@link NativeMemory#stats()} counts for this lease, in bytes: whole pages, or the slot
+     * when it is smaller than a page. This is what a budget is to be charged for it.
+     */
+    public long accountedBytes() {
+        return NativeMemory.accountedBytes(sizeClass, sizeBytes);
+    }
+
     /** The memory that the bytes belong to. */
     public NativeMemory memory() {
         return memory;

@@ -102,6 +102,9 @@ public final class NativeMemory implements AutoCloseable {
     private long warmBytes;
     private boolean closed;
 
+    @SuppressWarnings("unused") // keeps the loads that touch pages alive
+    private volatile byte touched;
+
     private NativeMemory(Options options) {
         this.options = options;
         this.out = options.debug() ? ConcurrentHashMap.newKeySet() : null;
@@ -275,6 +278,52 @@ public final class NativeMemory implements AutoCloseable {
         }
     }
 
+    /**
+     * Brings the mapped pages of the range into memory now. A page that cannot be read fails here
+     * as an exception; when it is first met by a load instruction, it is an {@link InternalError}
+     * at best, and within a native or intrinsic routine (a checksum, a codec) the end of the
+     * process. So call this before such a routine reads a mapped range.
+     *
+     * <p>Systems without the call (Linux before 5.14) touch the pages one by one.
+     *
+     * @throws IOException if a page cannot be read: the file was cut short, or its device fails
+     */
+    public void populate(long offset, long sizeBytes) throws IOException {
+        if (!isNative || sizeBytes <= 0) {
+            return;
+        }
+        long from = offset & -SizeClasses.PAGE_BYTES;
+        long pagesBytes = SizeClasses.pagesUp(offset + sizeBytes) - from;
+        switch (SystemCalls.populate(baseAddress + from, pagesBytes)) {
+            case DONE -> {}
+            case UNREADABLE -> throw unreadable(from, pagesBytes, null);
+            case UNSUPPORTED -> touchPages(from, pagesBytes);
+        }
+    }
+
+    @SuppressWarnings("ThreadPriorityCheck") // yields for its safepoint, not for its effect
+    private void touchPages(long from, long sizeBytes) throws IOException {
+        try {
+            byte sum = 0;
+            for (long at = from; at < from + sizeBytes; at += SizeClasses.PAGE_BYTES) {
+                sum ^= segment.get(Layouts.BYTE, at);
+            }
+            touched = sum;
+            // the error of a page that cannot be read is thrown at the next safepoint: pass one
+            Thread.yield();
+        } catch (InternalError e) {
+            throw unreadable(from, sizeBytes, e);
+        }
+    }
+
+    private static IOException unreadable(long from, long sizeBytes, @Nullable Throwable cause) {
+        return new IOException(
+                "a mapped page in [" + from + ", " + (from + sizeBytes)
+                        + ") of the reservation cannot be read: the file beneath it was cut short"
+                        + " or its device fails",
+                cause);
+    }
+
     /** Whether mapping, discarding and prefetching are done by the system, or imitated. */
     public boolean isNative() {
         return isNative;
@@ -328,7 +377,7 @@ public final class NativeMemory implements AutoCloseable {
         }
     }
 
-    private static long accountedBytes(int sizeClass, long sizeBytes) {
+    static long accountedBytes(int sizeClass, long sizeBytes) {
         return SizeClasses.isSmall(sizeClass)
                 ? SizeClasses.slotBytes(sizeClass)
                 : SizeClasses.pagesUp(sizeBytes);

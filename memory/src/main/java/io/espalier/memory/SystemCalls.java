@@ -34,6 +34,13 @@ final class SystemCalls {
     private static final int MADV_WILLNEED = 3;
     private static final int MADV_DONTNEED = 4;
     private static final int MADV_NOHUGEPAGE = 15;
+    private static final int MADV_POPULATE_READ = 22;
+
+    private static final int EINTR = 4;
+    private static final int EAGAIN = 11;
+    private static final int EFAULT = 14;
+    private static final int EINVAL = 22;
+    private static final int EHWPOISON = 133;
 
     private static final int O_RDONLY = 0;
     private static final int O_RDWR = 2;
@@ -155,6 +162,9 @@ final class SystemCalls {
     /** Replaces whatever backs the range by nothing: reads give zeros, writes fresh pages. */
     static void mapNothing(long address, long sizeBytes) {
         mapFixed(address, sizeBytes, MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, "anonymous memory");
+        // as the rest of the reservation, so that the kernel joins the ranges again; a kernel
+        // without huge pages refuses the advice and needs none
+        int ignored = tryAdvise(address, sizeBytes, MADV_NOHUGEPAGE);
     }
 
     /**
@@ -214,14 +224,43 @@ final class SystemCalls {
         advise(address, sizeBytes, MADV_WILLNEED);
     }
 
+    /** What became of {@link #populate}. */
+    enum Populated {
+        DONE,
+        UNREADABLE,
+        UNSUPPORTED
+    }
+
+    /** Reads the pages of the range in, or says why not; never raises a signal. */
+    static Populated populate(long address, long sizeBytes) {
+        int errno;
+        do {
+            errno = tryAdvise(address, sizeBytes, MADV_POPULATE_READ);
+        } while (errno == EINTR || errno == EAGAIN);
+        return switch (errno) {
+            case 0 -> Populated.DONE;
+            case EFAULT, EHWPOISON -> Populated.UNREADABLE;
+            case EINVAL -> Populated.UNSUPPORTED;
+            default ->
+                    throw new IllegalStateException(
+                            "madvise(" + MADV_POPULATE_READ + ") failed with errno " + errno);
+        };
+    }
+
     private static void advise(long address, long sizeBytes, int advice) {
+        int errno = tryAdvise(address, sizeBytes, advice);
+        if (errno != 0) {
+            throw new IllegalStateException(
+                    "madvise(" + advice + ") failed with errno " + errno);
+        }
+    }
+
+    /** Gives the advice; the answer is 0 or the errno. */
+    private static int tryAdvise(long address, long sizeBytes, int advice) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment state = arena.allocate(CALL_STATE);
             int result = (int) handles().madvise().invokeExact(state, address, sizeBytes, advice);
-            if (result != 0) {
-                throw new IllegalStateException(
-                        "madvise(" + advice + ") failed with errno " + errno(state));
-            }
+            return result == 0 ? 0 : errno(state);
         } catch (Throwable e) {
             throw unexpected(e);
         }
