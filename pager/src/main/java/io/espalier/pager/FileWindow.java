@@ -1,0 +1,180 @@
+package io.espalier.pager;
+
+import io.espalier.memory.NativeMemory;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which blocks of the mapped files may be in memory because somebody touched them. Beyond a limit
+ * the oldest go, those touched again get a second chance. It is a ring of (file, block) pairs: its
+ * length is bounded by the limit.
+ *
+ * <p>Thread-safe. Pages are dropped under the lock, so that a file cannot be closed, and its
+ * addresses given to others, in between.
+ */
+final class FileWindow {
+
+    /** What the system maps around a fault, too, so that a smaller unit would count too little. */
+    static final int BLOCK_BITS = 16;
+
+    static final long BLOCK_BYTES = 1L << BLOCK_BITS;
+
+    private static final int CAPACITY_MIN = 64;
+
+    private final NativeMemory memory;
+    private final long blocksMax;
+
+    private final ReentrantLock lock = new ReentrantLock();
+    // all guarded by lock; a power of two long
+    private @Nullable MappedFile[] files = new @Nullable MappedFile[CAPACITY_MIN];
+    private int[] blocks = new int[CAPACITY_MIN];
+    private int head;
+    private int count;
+    private long droppedBytes;
+
+    FileWindow(NativeMemory memory, long bytesMax) {
+        this.memory = memory;
+        this.blocksMax = bytesMax >>> BLOCK_BITS;
+    }
+
+    /**
+     * Takes the blocks in {@code [first, last]} that are not in yet, then drops what is too much.
+     */
+    void enter(MappedFile file, int first, int last) {
+        lock.lock();
+        try {
+            file.checkOpen();
+            for (int block = first; block <= last; block++) {
+                if (file.markIn(block)) {
+                    push(file, block);
+                }
+            }
+            long visits = 2L * count;
+            while (count > blocksMax && visits-- > 0) {
+                MappedFile oldest = at(0);
+                int block = blocks[head];
+                pop();
+                if (oldest.takeSecondChance(block)) {
+                    push(oldest, block);
+                } else {
+                    forget(oldest, block);
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Drops the blocks in {@code [first, last]} now, whether they were touched or not. */
+    void drop(MappedFile file, int first, int last) {
+        lock.lock();
+        try {
+            file.checkOpen();
+            for (int i = count; i > 0; i--) {
+                MappedFile other = at(0);
+                int block = blocks[head];
+                pop();
+                if (other == file && block >= first && block <= last) {
+                    file.takeSecondChance(block);
+                    file.markOut(block);
+                    droppedBytes += file.blockBytes(block);
+                } else {
+                    push(other, block);
+                }
+            }
+            discard(file, first, last);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void forget(MappedFile file, int block) {
+        file.markOut(block);
+        discard(file, block, block);
+        droppedBytes += file.blockBytes(block);
+    }
+
+    private void discard(MappedFile file, int first, int last) {
+        long from = file.blockOffset(first);
+        // up to the last page of the file and no further: what follows belongs to others
+        long to = file.blockOffset(last) + Extent.pagesUp(file.blockBytes(last));
+        memory.discard(from, to - from);
+    }
+
+    /** Runs {@code close} while no block of any file is dropped; afterwards none is left of it. */
+    void remove(MappedFile file, Runnable close) {
+        lock.lock();
+        try {
+            for (int i = count; i > 0; i--) {
+                MappedFile other = at(0);
+                int block = blocks[head];
+                pop();
+                if (other != file) {
+                    push(other, block);
+                }
+            }
+            close.run();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    long touchedBytes() {
+        lock.lock();
+        try {
+            long bytes = 0;
+            for (int i = 0; i < count; i++) {
+                bytes += at(i).blockBytes(blocks[(head + i) & (blocks.length - 1)]);
+            }
+            return bytes;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    long droppedBytes() {
+        lock.lock();
+        try {
+            return droppedBytes;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private MappedFile at(int index) {
+        MappedFile file = files[(head + index) & (files.length - 1)];
+        if (file == null) {
+            throw new AssertionError("the ring of mapped blocks is broken");
+        }
+        return file;
+    }
+
+    private void push(MappedFile file, int block) {
+        if (count == files.length) {
+            grow();
+        }
+        int at = (head + count) & (files.length - 1);
+        files[at] = file;
+        blocks[at] = block;
+        count++;
+    }
+
+    private void pop() {
+        files[head] = null;
+        head = (head + 1) & (files.length - 1);
+        count--;
+    }
+
+    private void grow() {
+        int capacity = files.length * 2;
+        @Nullable MappedFile[] moreFiles = new @Nullable MappedFile[capacity];
+        int[] moreBlocks = new int[capacity];
+        for (int i = 0; i < count; i++) {
+            moreFiles[i] = at(i);
+            moreBlocks[i] = blocks[(head + i) & (blocks.length - 1)];
+        }
+        files = moreFiles;
+        blocks = moreBlocks;
+        head = 0;
+    }
+}

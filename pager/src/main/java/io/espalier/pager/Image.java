@@ -1,0 +1,436 @@
+package io.espalier.pager;
+
+import io.espalier.memory.Lease;
+import io.espalier.memory.MemoryBudget;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Sealed bytes that are resident or paged: a chunk's, as far as the floors above are concerned.
+ * They are read through a {@link Pin}. Where they are meanwhile is the pager's business:
+ *
+ * <pre>
+ *              adopt                  page out                 pin
+ *   lease ────────────▶ resident ─────────────────▶ paged ──────────────▶ paged, read in place
+ *                          ▲                          │  ▲                  (no codec)
+ *                          │ a copy: decoded for pins │  │ last pin closed, and the budget
+ *                          └──────────────────────────┘  │ (or the window) is full
+ *                                                        └───────────────
+ * </pre>
+ *
+ * <p>It has one owner, who closes it once. Everybody may pin it, from any thread, until then.
+ */
+public final class Image implements AutoCloseable {
+
+    private final Pager pager;
+    private final long sizeBytes;
+    private final long chargeBytes;
+    private final int depth;
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition written = lock.newCondition();
+    // all guarded by lock
+    private @Nullable Lease lease;
+    private MemoryBudget.@Nullable Ticket ticket;
+    private @Nullable StoredPage page;
+    private int pins;
+    private boolean inPlace;
+    private boolean writing;
+    private boolean closed;
+
+    /** Pinned since the last pass looked. Lossy by intent. */
+    private volatile boolean touched;
+
+    /** Links of {@link ImageQueue}, guarded by the lock of {@link Residency}. */
+    @Nullable ImageQueue queue;
+
+    @Nullable Image previous;
+    @Nullable Image next;
+
+    Image(Pager pager, Lease lease, MemoryBudget.Ticket ticket, int depth) {
+        this.pager = pager;
+        this.lease = lease;
+        this.ticket = ticket;
+        this.sizeBytes = lease.sizeBytes();
+        this.chargeBytes = lease.accountedBytes();
+        this.depth = depth;
+        SpillCounters counters = pager.counters();
+        counters.images.increment();
+        counters.residentBytes.add(chargeBytes);
+        pager.residency().enterBand(this);
+    }
+
+    /** The size in bytes. */
+    public long sizeBytes() {
+        return sizeBytes;
+    }
+
+    /** How many merges the bytes have survived, as said when they were adopted. */
+    public int depth() {
+        return depth;
+    }
+
+    /** Whether the bytes are in allocated memory now, charged to the budget. */
+    public boolean isResident() {
+        lock.lock();
+        try {
+            return lease != null;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Whether the bytes have been written to a spill file. */
+    public boolean isPaged() {
+        lock.lock();
+        try {
+            return page != null;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Holds the bytes in place for reading. Resident bytes are given where they are; a page without
+     * codec where it is mapped; any other page is decoded into memory that all pins of this image
+     * share. That copy is charged to the budget, goes with the last pin while the budget is in
+     * debt, and may stay for the next one while it is not.
+     *
+     * <p>Waits while another pin of the same image brings its page in, and for nothing else.
+     *
+     * @throws DamagedPageException if the page does not hold what was written
+     * @throws IllegalStateException if this image is closed
+     */
+    public Pin pin() {
+        boolean broughtIn;
+        long offset;
+        lock.lock();
+        try {
+            checkOpen();
+            broughtIn = lease == null && !inPlace;
+            if (broughtIn) {
+                bringIn();
+            } else if (!touched) {
+                touched = true;
+            }
+            Lease held = lease;
+            offset = held != null ? held.offset() : stored().mappedOffset();
+            pins++;
+        } finally {
+            lock.unlock();
+        }
+        pager.counters().pins.increment();
+        if (broughtIn) {
+            pager.residency().trimWindow();
+            pager.residency().dropCopies();
+        }
+        return new Pin(this, offset);
+    }
+
+    private void bringIn() {
+        long startNanos = System.nanoTime();
+        StoredPage from = stored();
+        SpillCounters counters = pager.counters();
+        Residency residency = pager.residency();
+        if (from.isInPlace()) {
+            boolean good = false;
+            try {
+                pager.store().verifyInPlace(from);
+                good = true;
+            } finally {
+                if (!good) {
+                    pager.store().forget(from);
+                }
+            }
+            inPlace = true;
+            residency.enterWindow(this, from.extent().sizeBytes());
+        } else {
+            MemoryBudget.Ticket charge = pager.budget().charge(chargeBytes);
+            boolean good = false;
+            try {
+                lease = pager.store().load(from, sizeBytes);
+                good = true;
+            } finally {
+                if (!good) {
+                    charge.close();
+                }
+            }
+            ticket = charge;
+            counters.residentBytes.add(chargeBytes);
+            counters.copyBytes.add(chargeBytes);
+            residency.enterCopies(this);
+        }
+        counters.pagedIn(sizeBytes, from, System.nanoTime() - startNanos);
+    }
+
+    void unpin() {
+        lock.lock();
+        try {
+            assert pins > 0 : "a pin was closed that was not open";
+            pins--;
+            if (pins == 0 && page != null) {
+                if (lease != null && pager.residency().debtBytes() > 0) {
+                    dropLease();
+                } else if (inPlace && pager.residency().isWindowFull()) {
+                    leavePlace();
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+        pager.counters().pinsClosed.increment();
+    }
+
+    /**
+     * Sends the bytes out now, whatever the budget says.
+     *
+     * @return false if the image is pinned, and so stays; true if no memory holds its bytes now
+     * @throws SpillException if they cannot be written; the image stays resident
+     * @throws IllegalStateException if this image is closed
+     */
+    public boolean pageOut() {
+        try {
+            lock.lock();
+            try {
+                awaitWritten();
+                checkOpen();
+                if (pins > 0) {
+                    return false;
+                }
+                if (lease != null && page == null) {
+                    write();
+                }
+                if (pins > 0) {
+                    return false;
+                }
+                if (lease != null) {
+                    dropLease();
+                } else if (inPlace) {
+                    leavePlace();
+                }
+                return true;
+            } finally {
+                lock.unlock();
+            }
+        } catch (SpillException e) {
+            pager.residency().writeFailed(e);
+            throw e;
+        }
+    }
+
+    /** Asks for the bytes to be read ahead, if they are paged and nobody is busy with them. */
+    public void prefetch() {
+        if (!lock.tryLock()) {
+            return;
+        }
+        try {
+            checkOpen();
+            if (lease == null && !inPlace) {
+                pager.store().prefetch(stored());
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Asked by a pass to go. Never waits for the image. */
+    Residency.Answer evict() {
+        if (!lock.tryLock()) {
+            return Residency.Answer.BUSY;
+        }
+        try {
+            if (closed || lease == null || pins > 0 || writing) {
+                return Residency.Answer.BUSY;
+            }
+            if (touched) {
+                touched = false;
+                return Residency.Answer.SPARED;
+            }
+            if (page != null) {
+                dropLease();
+                pager.counters().evictionsFree.increment();
+            } else if (!writeAndDrop()) {
+                return Residency.Answer.BUSY;
+            }
+            pager.counters().evictions.increment();
+            return Residency.Answer.GONE;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** False if somebody pinned the image meanwhile: it stays, as a copy of its page. */
+    private boolean writeAndDrop() {
+        Residency residency = pager.residency();
+        residency.startLeaving(chargeBytes);
+        try {
+            write();
+            if (pins > 0) {
+                return false;
+            }
+            dropLease();
+            return true;
+        } finally {
+            residency.endLeaving(chargeBytes);
+        }
+    }
+
+    /** Asked to leave the window of pages that are read in place. Never waits for the image. */
+    void dropInPlace() {
+        if (!lock.tryLock()) {
+            return;
+        }
+        try {
+            if (!inPlace || pins > 0) {
+                return;
+            }
+            if (touched) {
+                touched = false;
+                return;
+            }
+            leavePlace();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Writes the bytes. The lock is released meanwhile, so that pins go on; nobody drops or closes
+     * the image while {@code writing}. Afterwards the memory is a copy of the page.
+     */
+    private void write() {
+        Lease source = lease;
+        if (source == null || page != null || writing) {
+            throw new AssertionError("nothing to write");
+        }
+        writing = true;
+        StoredPage result = null;
+        lock.unlock();
+        try {
+            result = pager.store().write(source.offset(), sizeBytes, depth);
+        } finally {
+            lock.lock();
+            writing = false;
+            written.signalAll();
+        }
+        page = result;
+        pager.residency().writeSucceeded();
+        SpillCounters counters = pager.counters();
+        counters.pagedImages.increment();
+        counters.pagedRawBytes.add(sizeBytes);
+        counters.pagedStoredBytes.add(result.storedBytes());
+        counters.copyBytes.add(chargeBytes);
+        pager.residency().enterCopies(this);
+    }
+
+    /** Frees the memory of an image whose page is written. */
+    private void dropLease() {
+        pager.counters().copyBytes.add(-chargeBytes);
+        releaseLease();
+    }
+
+    private void releaseLease() {
+        Lease held = lease;
+        MemoryBudget.Ticket charge = ticket;
+        if (held == null || charge == null) {
+            throw new AssertionError("nothing is resident");
+        }
+        pager.residency().leave(this);
+        pager.counters().residentBytes.add(-chargeBytes);
+        lease = null;
+        ticket = null;
+        held.close();
+        charge.close();
+    }
+
+    private void leavePlace() {
+        StoredPage from = stored();
+        inPlace = false;
+        pager.residency().leaveWindow(this, from.extent().sizeBytes());
+        pager.store().forget(from);
+        pager.counters().pageDrops.increment();
+    }
+
+    private StoredPage stored() {
+        StoredPage stored = page;
+        if (stored == null) {
+            throw new AssertionError("an image is neither resident nor paged");
+        }
+        return stored;
+    }
+
+    /** The page, for tests that damage it. */
+    @Nullable StoredPage storedForTest() {
+        return page;
+    }
+
+    private void awaitWritten() {
+        while (writing) {
+            written.awaitUninterruptibly();
+        }
+    }
+
+    private void checkOpen() {
+        if (closed) {
+            throw new IllegalStateException("image of " + sizeBytes + " bytes is closed");
+        }
+    }
+
+    /**
+     * Frees the bytes, wherever they are. Waits while they are being written.
+     *
+     * @throws IllegalStateException if this image is closed already, or pinned; nothing changes
+     *     then
+     */
+    @Override
+    public void close() {
+        SpillCounters counters = pager.counters();
+        lock.lock();
+        try {
+            awaitWritten();
+            if (closed) {
+                throw new IllegalStateException(
+                        "image of " + sizeBytes + " bytes is closed a second time");
+            }
+            if (pins > 0) {
+                throw new IllegalStateException(
+                        "image of "
+                                + sizeBytes
+                                + " bytes is closed while "
+                                + pins
+                                + " pins are open; close them first");
+            }
+            closed = true;
+            StoredPage dead = page;
+            if (lease != null) {
+                if (dead != null) {
+                    dropLease();
+                } else {
+                    counters.writesElided.increment();
+                    counters.writesElidedBytes.add(sizeBytes);
+                    releaseLease();
+                }
+            }
+            if (inPlace) {
+                leavePlace();
+            }
+            if (dead != null) {
+                page = null;
+                counters.pagedImages.decrement();
+                counters.pagedRawBytes.add(-sizeBytes);
+                counters.pagedStoredBytes.add(-dead.storedBytes());
+                pager.store().free(dead);
+            }
+            counters.images.decrement();
+        } finally {
+            lock.unlock();
+        }
+        pager.forget(this);
+    }
+
+    @Override
+    public String toString() {
+        return "image of " + sizeBytes + " bytes at depth " + depth;
+    }
+}

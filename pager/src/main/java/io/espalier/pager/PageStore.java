@@ -1,0 +1,243 @@
+package io.espalier.pager;
+
+import io.espalier.memory.Checksums;
+import io.espalier.memory.Lease;
+import io.espalier.memory.NativeMemory;
+import io.espalier.memory.OutOfNativeMemoryException;
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Writes the bytes of images into the spill files and reads them back: codec, checksum, errors. It
+ * knows nothing of who is resident. Thread-safe; its methods do I/O.
+ */
+final class PageStore {
+
+    private final NativeMemory memory;
+    private final PagerOptions options;
+    private final SpillSpace space;
+    private final SpillCounters counters;
+
+    PageStore(NativeMemory memory, PagerOptions options, SpillSpace space, SpillCounters counters) {
+        this.memory = memory;
+        this.options = options;
+        this.space = space;
+        this.counters = counters;
+    }
+
+    /**
+     * Writes {@code sizeBytes} bytes at {@code offset} of the memory, which the caller keeps alive.
+     *
+     * @throws SpillException if they cannot be written; nothing is kept of them then
+     */
+    StoredPage write(long offset, long sizeBytes, int depth) {
+        long startNanos = System.nanoTime();
+        Codec codec = codecFor(sizeBytes, depth);
+        StoredPage page = codec == Codec.NONE ? null : writeEncoded(codec, offset, sizeBytes);
+        if (page == null) {
+            page = writeBytes(Codec.NONE, offset, sizeBytes, sizeBytes);
+        }
+        counters.pagedOut(sizeBytes, page, System.nanoTime() - startNanos);
+        return page;
+    }
+
+    private Codec codecFor(long sizeBytes, int depth) {
+        // what fits one page cannot become a page smaller
+        return sizeBytes <= Extent.PAGE_BYTES || sizeBytes > Codec.BLOCK_BYTES_MAX
+                ? Codec.NONE
+                : options.codecPolicy().codec(depth, sizeBytes);
+    }
+
+    /** Writes encoded bytes; null, and nothing done, if that saves no page. */
+    private @Nullable StoredPage writeEncoded(Codec codec, long offset, long sizeBytes) {
+        long room = codec.encodedBytesMax(sizeBytes);
+        Lease scratch;
+        try {
+            scratch = memory.allocate(room);
+        } catch (OutOfNativeMemoryException e) {
+            // no room to encode: write it as it is, which needs none and makes some
+            return null;
+        }
+        try (scratch) {
+            long encodedBytes =
+                    codec.encode(
+                            memory.segment(),
+                            offset,
+                            sizeBytes,
+                            memory.segment(),
+                            scratch.offset(),
+                            room);
+            if (Extent.pagesUp(encodedBytes) >= Extent.pagesUp(sizeBytes)) {
+                return null;
+            }
+            return writeBytes(codec, scratch.offset(), encodedBytes, sizeBytes);
+        }
+    }
+
+    private StoredPage writeBytes(Codec codec, long offset, long storedBytes, long rawBytes) {
+        int checksum = Checksums.crc32c(memory.segment(), offset, storedBytes);
+        Extent extent;
+        try {
+            extent = space.allocate(storedBytes);
+        } catch (IOException e) {
+            throw new SpillException(
+                    "cannot make a spill file of "
+                            + options.segmentBytes()
+                            + " bytes in "
+                            + options.spillDirectory()
+                            + ": "
+                            + reason(e)
+                            + "; the image of "
+                            + rawBytes
+                            + " bytes stays in memory; make the directory writable, free space on"
+                            + " its disk, or give another spill directory",
+                    e);
+        }
+        try {
+            extent.segment().write(memory.segment(), offset, storedBytes, extent.position());
+        } catch (IOException e) {
+            space.free(extent);
+            throw new SpillException(
+                    extent.segment()
+                            + ": cannot write "
+                            + storedBytes
+                            + " bytes at offset "
+                            + extent.position()
+                            + ": "
+                            + reason(e)
+                            + "; the image of "
+                            + rawBytes
+                            + " bytes stays in memory; free space on the disk of "
+                            + options.spillDirectory()
+                            + ", or give another spill directory or a larger budget",
+                    e);
+        }
+        return new StoredPage(extent, codec, storedBytes, checksum);
+    }
+
+    private static String reason(IOException e) {
+        String message = e.getMessage();
+        String kind = e.getClass().getSimpleName();
+        return message == null ? kind : kind.equals("IOException") ? message : kind + " " + message;
+    }
+
+    /**
+     * Brings the mapped bytes of a page in and checks them.
+     *
+     * @throws DamagedPageException if they are not what was written
+     */
+    void verifyInPlace(StoredPage page) {
+        long offset = page.mappedOffset();
+        try {
+            // first, since a page that cannot be read must not be met by the checksum routine
+            memory.populate(offset, page.storedBytes());
+        } catch (IOException e) {
+            throw damaged(page, "cannot be read: " + e.getMessage(), e);
+        }
+        check(page, offset);
+    }
+
+    /**
+     * Reads, checks and decodes a page into a new lease.
+     *
+     * @throws DamagedPageException if the bytes are not what was written
+     */
+    Lease load(StoredPage page, long sizeBytes) {
+        if (page.extent().segment().isMapped()) {
+            verifyInPlace(page);
+            try {
+                return decode(page, page.mappedOffset(), sizeBytes);
+            } finally {
+                forget(page);
+            }
+        }
+        Lease stored = memory.allocate(page.storedBytes());
+        boolean handedOver = false;
+        try {
+            Extent extent = page.extent();
+            try {
+                extent.segment()
+                        .read(
+                                extent.position(),
+                                memory.segment(),
+                                stored.offset(),
+                                page.storedBytes());
+            } catch (IOException e) {
+                throw damaged(page, "cannot be read: " + e.getMessage(), e);
+            }
+            check(page, stored.offset());
+            if (page.codec() == Codec.NONE) {
+                handedOver = true;
+                return stored;
+            }
+            return decode(page, stored.offset(), sizeBytes);
+        } finally {
+            if (!handedOver) {
+                stored.close();
+            }
+        }
+    }
+
+    /** Drops the mapped bytes of a page from memory; the page cache keeps them. */
+    void forget(StoredPage page) {
+        if (page.extent().segment().isMapped()) {
+            memory.discard(page.mappedOffset(), page.extent().sizeBytes());
+        }
+    }
+
+    /** Asks for the stored bytes to be read ahead. */
+    void prefetch(StoredPage page) {
+        if (page.extent().segment().isMapped()) {
+            memory.prefetch(page.mappedOffset(), page.storedBytes());
+        }
+    }
+
+    /** Gives the place of a page back. */
+    void free(StoredPage page) {
+        space.free(page.extent());
+    }
+
+    private Lease decode(StoredPage page, long storedOffset, long sizeBytes) {
+        Lease raw = memory.allocate(sizeBytes);
+        boolean done = false;
+        try {
+            page.codec()
+                    .decode(
+                            memory.segment(),
+                            storedOffset,
+                            page.storedBytes(),
+                            memory.segment(),
+                            raw.offset(),
+                            sizeBytes);
+            done = true;
+            return raw;
+        } catch (IllegalArgumentException e) {
+            throw damaged(page, "has the right checksum, but " + e.getMessage(), e);
+        } finally {
+            if (!done) {
+                raw.close();
+            }
+        }
+    }
+
+    private void check(StoredPage page, long offset) {
+        int found = Checksums.crc32c(memory.segment(), offset, page.storedBytes());
+        if (found != page.checksum()) {
+            throw damaged(
+                    page,
+                    String.format("has CRC32C 0x%08x, expected 0x%08x", found, page.checksum()),
+                    null);
+        }
+    }
+
+    private DamagedPageException damaged(StoredPage page, String what, @Nullable Throwable cause) {
+        counters.damaged();
+        return new DamagedPageException(
+                page
+                        + " "
+                        + what
+                        + "; the page is lost, and with it what was not yet durable elsewhere;"
+                        + " check the disk, then reopen the store, which recovers what is durable",
+                cause);
+    }
+}

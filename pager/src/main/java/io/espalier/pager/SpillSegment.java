@@ -1,0 +1,198 @@
+package io.espalier.pager;
+
+import io.espalier.memory.Lease;
+import io.espalier.memory.NativeMemory;
+import io.espalier.memory.OutOfNativeMemoryException;
+import io.espalier.memory.PunchableFile;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.BitSet;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One spill file: sparse, of a fixed size, written through a channel, mapped once for reading. Its
+ * name is removed as soon as it is open, so that it is gone with the process, however that ends.
+ *
+ * <p>Reading and writing are thread-safe. The bookkeeping fields belong to {@link SpillSpace} and
+ * are guarded by its lock.
+ */
+final class SpillSegment implements AutoCloseable {
+
+    /** Opens the bytes of a file; tests give a failing one. */
+    @FunctionalInterface
+    interface Opener {
+        SpillFile open(Path file) throws IOException;
+    }
+
+    private static final long PART_BYTES = 1L << 30;
+
+    /** For messages: where the file was. */
+    private final Path name;
+
+    private final long number;
+    private final long sizeBytes;
+    private final SpillFile file;
+    private final PunchableFile holes;
+    private final @Nullable Lease mapping;
+
+    /** Free extents by position. Guarded by the lock of {@link SpillSpace}. */
+    final TreeMap<Long, Extent> free = new TreeMap<>();
+
+    /** Pages that may have blocks in the file system. Guarded by the lock of {@link SpillSpace}. */
+    final BitSet backed = new BitSet();
+
+    /** Whether the file system gives blocks back. Guarded by the lock of {@link SpillSpace}. */
+    boolean punchable = true;
+
+    private SpillSegment(
+            Path name,
+            long number,
+            long sizeBytes,
+            SpillFile file,
+            PunchableFile holes,
+            @Nullable Lease mapping) {
+        this.name = name;
+        this.number = number;
+        this.sizeBytes = sizeBytes;
+        this.file = file;
+        this.holes = holes;
+        this.mapping = mapping;
+    }
+
+    /**
+     * Makes the file. What opens it by name comes first, then the name goes; each step undoes those
+     * before it when it fails.
+     */
+    static SpillSegment create(
+            NativeMemory memory, Path directory, long number, long sizeBytes, Opener opener)
+            throws IOException {
+        Files.createDirectories(directory);
+        // createTempFile: exclusive, readable by its owner alone
+        Path name =
+                Files.createTempFile(
+                        directory,
+                        "espalier-spill-" + ProcessHandle.current().pid() + "-" + number + "-",
+                        ".tmp");
+        SpillFile file = null;
+        PunchableFile holes = null;
+        boolean done = false;
+        try {
+            try (RandomAccessFile sized = new RandomAccessFile(name.toFile(), "rw")) {
+                sized.setLength(sizeBytes);
+            }
+            file = opener.open(name);
+            holes = PunchableFile.open(name);
+            // without native calls a mapping is a copy made now: such pages are read when pinned
+            Lease mapping = memory.isNative() ? memory.map(name, 0, sizeBytes) : null;
+            done = true;
+            return new SpillSegment(name, number, sizeBytes, file, holes, mapping);
+        } catch (IllegalStateException | OutOfNativeMemoryException e) {
+            // no room for the mapping: for the one who pages out, the same as no room on disk
+            throw new IOException(e.getMessage(), e);
+        } finally {
+            removeName(name);
+            if (!done) {
+                if (holes != null) {
+                    holes.close();
+                }
+                if (file != null) {
+                    file.close();
+                }
+            }
+        }
+    }
+
+    private static void removeName(Path name) throws IOException {
+        try {
+            Files.deleteIfExists(name);
+        } catch (IOException e) {
+            // a system that keeps the names of open files: then it goes when the process ends well
+            name.toFile().deleteOnExit();
+        }
+    }
+
+    Path name() {
+        return name;
+    }
+
+    long number() {
+        return number;
+    }
+
+    long sizeBytes() {
+        return sizeBytes;
+    }
+
+    boolean isMapped() {
+        return mapping != null;
+    }
+
+    /** Where a position of the file is mapped, as an offset in the memory's segment. */
+    long mappedOffset(long position) {
+        Lease lease = mapping;
+        if (lease == null) {
+            throw new IllegalStateException("spill file " + name + " is not mapped");
+        }
+        return lease.offset() + position;
+    }
+
+    /** Writes all of the range, or fails. */
+    void write(MemorySegment source, long sourceOffset, long bytes, long position)
+            throws IOException {
+        long done = 0;
+        while (done < bytes) {
+            long part = Math.min(PART_BYTES, bytes - done);
+            ByteBuffer buffer = source.asSlice(sourceOffset + done, part).asByteBuffer();
+            int count = file.write(buffer, position + done);
+            if (count <= 0) {
+                throw new IOException("wrote " + done + " of " + bytes + " bytes, then no more");
+            }
+            done += count;
+        }
+    }
+
+    /** Reads all of the range, or fails. */
+    void read(long position, MemorySegment target, long targetOffset, long bytes)
+            throws IOException {
+        long done = 0;
+        while (done < bytes) {
+            long part = Math.min(PART_BYTES, bytes - done);
+            ByteBuffer buffer = target.asSlice(targetOffset + done, part).asByteBuffer();
+            int count = file.read(buffer, position + done);
+            if (count <= 0) {
+                throw new EOFException(
+                        "the file ends at " + (position + done) + ", expected " + sizeBytes);
+            }
+            done += count;
+        }
+    }
+
+    /** Gives blocks back; false if the file system cannot. */
+    boolean punch(long position, long bytes) {
+        return holes.punch(position, bytes);
+    }
+
+    @Override
+    public void close() {
+        if (mapping != null) {
+            mapping.close();
+        }
+        holes.close();
+        try {
+            file.close();
+        } catch (IOException e) {
+            // nothing in it is needed any more, and its descriptor is gone either way
+        }
+    }
+
+    @Override
+    public String toString() {
+        return "spill file " + name;
+    }
+}
