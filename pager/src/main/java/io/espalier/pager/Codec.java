@@ -70,37 +70,17 @@ public enum Codec {
 
         @Override
         long encodeBlock(ByteBuffer source, ByteBuffer target) {
-            long size =
-                    Zstd.compressDirectByteBuffer(
-                            target,
-                            0,
-                            target.remaining(),
-                            source,
-                            0,
-                            source.remaining(),
-                            ZSTD_LEVEL);
-            if (Zstd.isError(size)) {
-                throw new IllegalStateException("zstd: " + Zstd.getErrorName(size));
-            }
-            return size;
+            return ZstdBlocks.encode(source, target);
         }
 
         @Override
         long decodeBlock(ByteBuffer source, ByteBuffer target) {
-            long size =
-                    Zstd.decompressDirectByteBuffer(
-                            target, 0, target.remaining(), source, 0, source.remaining());
-            if (Zstd.isError(size)) {
-                throw new IllegalArgumentException("not a zstd frame: " + Zstd.getErrorName(size));
-            }
-            return size;
+            return ZstdBlocks.decode(source, target);
         }
     };
 
     /** The largest block that a codec takes: 1 GiB. */
     public static final long BLOCK_BYTES_MAX = 1L << 30;
-
-    private static final int ZSTD_LEVEL = 1;
 
     private final byte id;
 

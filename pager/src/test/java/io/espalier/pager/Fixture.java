@@ -2,6 +2,7 @@ package io.espalier.pager;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.espalier.memory.Lease;
 import io.espalier.memory.MemoryBudget;
@@ -119,6 +120,11 @@ final class Fixture implements AutoCloseable {
                         .asSlice(pin.offset(), pin.sizeBytes())
                         .toArray(ValueLayout.JAVA_BYTE);
         assertArrayEquals(bytes(pin.sizeBytes(), seed), found);
+    }
+
+    /** The message of an error says this. */
+    static void assertSays(Throwable e, String part) {
+        assertTrue(String.valueOf(e.getMessage()).contains(part), () -> e + " lacks: " + part);
     }
 
     List<Path> filesLeft() {

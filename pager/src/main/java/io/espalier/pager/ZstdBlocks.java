@@ -1,0 +1,91 @@
+package io.espalier.pager;
+
+import com.github.luben.zstd.ZstdCompressCtx;
+import com.github.luben.zstd.ZstdDecompressCtx;
+import com.github.luben.zstd.ZstdException;
+import java.nio.ByteBuffer;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Semaphore;
+import java.util.function.Supplier;
+
+/**
+ * Compresses and decompresses zstd frames with contexts that are kept for reuse: making one costs
+ * more than a small block does. A few stay idle, a megabyte or so each; more are made while more
+ * threads are at it.
+ */
+final class ZstdBlocks {
+
+    private static final int LEVEL = 1;
+
+    private static final Pool<ZstdCompressCtx> COMPRESSORS =
+            new Pool<>(() -> new ZstdCompressCtx().setLevel(LEVEL));
+    private static final Pool<ZstdDecompressCtx> DECOMPRESSORS = new Pool<>(ZstdDecompressCtx::new);
+
+    private ZstdBlocks() {}
+
+    static long encode(ByteBuffer source, ByteBuffer target) {
+        ZstdCompressCtx context = COMPRESSORS.take();
+        boolean good = false;
+        try {
+            int size =
+                    context.compressDirectByteBuffer(
+                            target, 0, target.remaining(), source, 0, source.remaining());
+            good = true;
+            return size;
+        } finally {
+            COMPRESSORS.giveBack(context, good);
+        }
+    }
+
+    static long decode(ByteBuffer source, ByteBuffer target) {
+        ZstdDecompressCtx context = DECOMPRESSORS.take();
+        boolean good = false;
+        try {
+            int size =
+                    context.decompressDirectByteBuffer(
+                            target, 0, target.remaining(), source, 0, source.remaining());
+            good = true;
+            return size;
+        } catch (ZstdException e) {
+            throw new IllegalArgumentException("not a zstd frame: " + e.getMessage(), e);
+        } finally {
+            DECOMPRESSORS.giveBack(context, good);
+        }
+    }
+
+    /** Idle contexts, a few at most. */
+    private static final class Pool<T extends AutoCloseable> {
+
+        private static final int IDLE_MAX = 4;
+
+        private final Supplier<T> maker;
+        private final ConcurrentLinkedQueue<T> idle = new ConcurrentLinkedQueue<>();
+        private final Semaphore room = new Semaphore(IDLE_MAX);
+
+        Pool(Supplier<T> maker) {
+            this.maker = maker;
+        }
+
+        T take() {
+            T context = idle.poll();
+            if (context == null) {
+                return maker.get();
+            }
+            room.release();
+            return context;
+        }
+
+        /** After an error a context may be in any state: it is not used again. */
+        void giveBack(T context, boolean good) {
+            if (good && room.tryAcquire()) {
+                idle.add(context);
+                return;
+            }
+            try {
+                context.close();
+            } catch (Exception e) {
+                throw new IllegalStateException("a zstd context cannot be closed", e);
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+package io.espalier.pager;
+
+import static io.espalier.pager.Fixture.KIB;
+import static io.espalier.pager.Fixture.MIB;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.espalier.memory.Layouts;
+import io.espalier.memory.Lease;
+import java.io.IOException;
+import java.lang.foreign.ValueLayout;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Durable files read in place: right bytes, a bounded part of them in memory. */
+final class MappedFileTest {
+
+    @TempDir Path folder;
+
+    private Path file(String name, long sizeBytes, long seed) throws IOException {
+        return Files.write(folder.resolve(name), Fixture.bytes(sizeBytes, seed));
+    }
+
+    @Test
+    void touchedBytesStayWithinTheWindowAndReadTheSame() throws IOException {
+        // fails if the window grows, a drop changes what is read, or the oldest is not dropped
+        // first
+        Path path = file("a", 3 * MIB + 100, 1);
+        byte[] expected = Fixture.bytes(3 * MIB + 100, 1);
+        try (Fixture f = new Fixture(MIB);
+                MappedFile file = f.pager.map(path)) {
+            assertEquals(expected.length, file.sizeBytes());
+            for (int round = 0; round < 3; round++) {
+                for (int at = 0; at < expected.length; at += 5000) {
+                    int size = Math.min(5000, expected.length - at);
+                    for (int i = at; i < at + size; i++) {
+                        assertEquals(
+                                expected[i],
+                                f.memory.segment().get(Layouts.BYTE, file.offset() + i));
+                    }
+                    file.touched(at, size);
+                    assertTrue(f.pager.stats().mapped().fileTouchedBytes() <= 128 * KIB);
+                }
+            }
+            assertTrue(f.pager.stats().mapped().fileDroppedBytes() > 8 * MIB);
+            file.drop(0, file.sizeBytes());
+            assertEquals(0, f.pager.stats().mapped().fileTouchedBytes());
+        }
+    }
+
+    @Test
+    void whatIsTouchedAgainHasASecondChance() throws IOException {
+        // fails if the block in use is dropped before those that were passed through once
+        Path path = file("a", MIB, 1);
+        try (Fixture f = new Fixture(MIB);
+                MappedFile file = f.pager.map(path)) {
+            file.touched(0, 1);
+            file.touched(0, 1);
+            for (int block = 1; block < 16; block++) {
+                file.touched(block * 64L * KIB, 1);
+                file.touched(0, 1);
+            }
+            // each drop would have been counted anew: blocks 1 to 14 were dropped, 0 never was
+            assertEquals(14 * 64 * KIB, f.pager.stats().mapped().fileDroppedBytes());
+        }
+    }
+
+    @Test
+    void droppingNeverReachesTheBytesOfOthers() throws IOException {
+        // fails if the last block is dropped whole: what lies behind the file's end is not its own
+        Path path = file("small", 5000, 1);
+        try (Fixture f = new Fixture(MIB, o -> o.withWindows(0, 0))) {
+            Lease[] neighbours = new Lease[64];
+            MappedFile[] file = new MappedFile[1];
+            for (int i = 0; i < neighbours.length; i++) {
+                neighbours[i] = f.memory.allocate(8192);
+                Fixture.fill(f.memory.segment(), neighbours[i].offset(), 8192, i);
+                if (i == 10) {
+                    file[0] = f.pager.map(path);
+                }
+            }
+            file[0].touched(0, 5000);
+            file[0].drop(0, 5000);
+            for (int i = 0; i < neighbours.length; i++) {
+                byte[] found =
+                        f.memory
+                                .segment()
+                                .asSlice(neighbours[i].offset(), 8192)
+                                .toArray(ValueLayout.JAVA_BYTE);
+                assertArrayEquals(Fixture.bytes(8192, i), found);
+                neighbours[i].close();
+            }
+            file[0].close();
+        }
+    }
+
+    @Test
+    void emptyAbsentAndClosedFilesAreHandledAsSuch() throws IOException {
+        // fails if an empty file cannot be mapped, or a misuse is no exception
+        try (Fixture f = new Fixture(MIB)) {
+            assertThrows(NoSuchFileException.class, () -> f.pager.map(folder.resolve("none")));
+            MappedFile empty = f.pager.map(file("empty", 0, 1));
+            assertEquals(0, empty.sizeBytes());
+            empty.touched(0, 0);
+            empty.load(0, 0);
+            assertThrows(IndexOutOfBoundsException.class, () -> empty.touched(0, 1));
+            assertThrows(IllegalStateException.class, f.pager::close);
+            empty.close();
+            assertThrows(IllegalStateException.class, empty::close);
+            assertThrows(IllegalStateException.class, empty::offset);
+            assertThrows(IllegalStateException.class, () -> empty.touched(0, 0));
+        }
+    }
+
+    @Test
+    void aFileCutShortUnderTheMappingIsAnException() throws IOException {
+        // fails if loading a missing page ends the process, or is an InternalError
+        Path path = file("cut", 300_000, 1);
+        try (Fixture f = new Fixture(MIB);
+                MappedFile file = f.pager.map(path)) {
+            assumeTrue(f.memory.isNative());
+            file.load(0, 300_000);
+            try (FileChannel channel = FileChannel.open(path, StandardOpenOption.WRITE)) {
+                channel.truncate(10_000);
+            }
+            file.load(0, 10_000);
+            DamagedPageException e =
+                    assertThrows(DamagedPageException.class, () -> file.load(0, 300_000));
+            Fixture.assertSays(e, path.toString());
+        }
+    }
+}
