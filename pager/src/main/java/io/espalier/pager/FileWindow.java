@@ -95,6 +95,9 @@ final class FileWindow {
     }
 
     private void discard(MappedFile file, int first, int last) {
+        if (!file.canBeReadAgain()) {
+            return;
+        }
         long from = file.blockOffset(first);
         // up to the last page of the file and no further: what follows belongs to others
         long to = file.blockOffset(last) + Extent.pagesUp(file.blockBytes(last));

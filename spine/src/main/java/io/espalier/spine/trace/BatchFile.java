@@ -13,6 +13,7 @@ import io.espalier.spine.PartRef;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 import java.nio.file.Path;
+import java.util.Collection;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLongArray;
 import org.jspecify.annotations.Nullable;
@@ -122,6 +123,27 @@ final class BatchFile implements Run {
             if (obsolete) {
                 folder.delete(part.fileId());
             }
+        }
+    }
+
+    /** Lets a hold on each file go, whatever letting go of one of them throws. */
+    static void releaseAll(Collection<BatchFile> files, boolean forGood) {
+        RuntimeException exception = null;
+        Error error = null;
+        for (BatchFile file : files) {
+            try {
+                file.release(forGood);
+            } catch (RuntimeException e) {
+                exception = e;
+            } catch (Error e) {
+                error = e;
+            }
+        }
+        if (error != null) {
+            throw error;
+        }
+        if (exception != null) {
+            throw exception;
         }
     }
 

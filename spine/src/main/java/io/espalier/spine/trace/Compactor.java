@@ -165,7 +165,7 @@ final class Compactor implements AutoCloseable {
             }
             count(inputs, output, wanted);
         } finally {
-            inputs.forEach(input -> input.release(false));
+            BatchFile.releaseAll(inputs, false);
         }
     }
 

@@ -451,17 +451,18 @@ public final class StoreDirectory implements AutoCloseable {
         closed = true;
         batches.close();
         StoreException problem = null;
-        if (log.isWritable() && stopped == null) {
-            try {
+        try {
+            if (log.isWritable() && stopped == null) {
                 log.markClosed();
-            } catch (StoreException e) {
-                problem = e;
-            } catch (IOException e) {
-                problem = failed(StoreFile.NAME, "closing the store", e);
             }
+        } catch (StoreException e) {
+            problem = e;
+        } catch (IOException e) {
+            problem = failed(StoreFile.NAME, "closing the store", e);
+        } finally {
+            log.closeQuietly();
+            closeQuietly(lock);
         }
-        log.closeQuietly();
-        closeQuietly(lock);
         if (problem instanceof StoreException.Stopped) {
             throw problem;
         }

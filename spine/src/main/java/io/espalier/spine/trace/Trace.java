@@ -91,7 +91,7 @@ public final class Trace {
         for (PartRef part : parts) {
             BatchFile file = files.get(part.fileId());
             if (file == null) {
-                held.forEach(each -> each.release(false));
+                BatchFile.releaseAll(held, false);
                 return List.of();
             }
             file.retain();
@@ -136,16 +136,19 @@ public final class Trace {
 
         /** Lets go of what was listed before; files that nobody reads are deleted. */
         void letGo() {
-            if (before != null) {
-                before.release();
+            try {
+                if (before != null) {
+                    before.release();
+                }
+            } finally {
+                BatchFile.releaseAll(gone, true);
             }
-            gone.forEach(file -> file.release(true));
         }
 
         /** As if it had never been. */
         void abandon() {
             shared.release();
-            added.forEach(file -> file.release(false));
+            BatchFile.releaseAll(added, false);
         }
     }
 
@@ -196,8 +199,9 @@ public final class Trace {
 
     /** Lets everything go; readers keep what they hold. */
     void close() {
+        Map<Long, BatchFile> listed = files;
+        files = Map.of();
         current.release();
-        files.values().forEach(file -> file.release(false));
-        files.clear();
+        BatchFile.releaseAll(listed.values(), false);
     }
 }

@@ -68,7 +68,7 @@ public final class TraceSnapshot implements AutoCloseable {
 
         void release() {
             if (holders.decrementAndGet() == 0) {
-                files.forEach(file -> file.release(false));
+                BatchFile.releaseAll(files, false);
             }
         }
     }
