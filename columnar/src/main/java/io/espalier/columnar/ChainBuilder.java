@@ -213,6 +213,35 @@ public final class ChainBuilder implements AutoCloseable {
         }
     }
 
+    /**
+     * Sends on a whole sealed image that was built for the same target, if it can stand beside its
+     * neighbours; else does nothing.
+     *
+     * @return whether the lease is taken
+     */
+    boolean takeImage(Lease image, TrieView view) {
+        long size =
+                view.flatBytes(
+                        0, view.keyCount(), 0, view.valCount(), 0, view.updateCount());
+        if (pending != null || size < targetBytes) {
+            return false;
+        }
+        boolean done = false;
+        try {
+            if (!builder.isEmpty()) {
+                seal();
+            }
+            done = true;
+        } finally {
+            if (!done) {
+                image.close();
+            }
+        }
+        room = 0;
+        sink.accept(image, view);
+        return true;
+    }
+
     /** Makes the pending chunk the start of the next one, by copy. */
     private void join() {
         Chunk chunk = pending;
