@@ -1,8 +1,8 @@
 package io.espalier.session;
 
-import io.espalier.columnar.AsOfCursor;
 import io.espalier.columnar.ColumnBuilder;
 import io.espalier.columnar.ColumnType;
+import io.espalier.columnar.LatestValues;
 import io.espalier.memory.Layouts;
 import io.espalier.memory.NativeMemory;
 import io.espalier.spine.trace.Commit;
@@ -173,19 +173,13 @@ final class NativeTable implements Table {
         return Failures.translate(
                 () -> {
                     try (snapshot;
+                            LatestValues latest = new LatestValues(memory);
                             ColumnBuilder probe = ColumnBuilder.distinct(memory, ColumnType.BYTES)) {
                         probe.append(key, 0, key.length);
-                        try (AsOfCursor cursor =
-                                new AsOfCursor(
-                                        memory, snapshot.runs(), snapshot.upper() - 1, probe.column(), 0)) {
-                            if (!cursor.next() || !cursor.keyEquals(probe.column(), 0)) {
-                                return null;
-                            }
-                            return bytes(
-                                    cursor.vals().segment(),
-                                    cursor.vals().offsetOf(cursor.val()),
-                                    cursor.vals().sizeOf(cursor.val()));
-                        }
+                        latest.read(snapshot.runs(), probe.column(), snapshot.upper() - 1);
+                        return latest.isPresent(0)
+                                ? bytes(latest.segment(), latest.offsetOf(0), latest.sizeOf(0))
+                                : null;
                     }
                 });
     }
