@@ -250,8 +250,7 @@ final class SystemCalls {
     private static void advise(long address, long sizeBytes, int advice) {
         int errno = tryAdvise(address, sizeBytes, advice);
         if (errno != 0) {
-            throw new IllegalStateException(
-                    "madvise(" + advice + ") failed with errno " + errno);
+            throw new IllegalStateException("madvise(" + advice + ") failed with errno " + errno);
         }
     }
 
