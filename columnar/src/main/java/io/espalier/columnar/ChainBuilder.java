@@ -220,9 +220,7 @@ public final class ChainBuilder implements AutoCloseable {
      * @return whether the lease is taken
      */
     boolean takeImage(Lease image, TrieView view) {
-        long size =
-                view.flatBytes(
-                        0, view.keyCount(), 0, view.valCount(), 0, view.updateCount());
+        long size = view.flatBytes(0, view.keyCount(), 0, view.valCount(), 0, view.updateCount());
         if (pending != null || size < targetBytes) {
             return false;
         }

@@ -190,7 +190,14 @@ public final class MergeBatcher implements AutoCloseable {
             long payloadSize) {
         makeRoom(time);
         staged.upsert(
-                keySegment, keyOffset, keySize, time, order, tag, payload, payloadOffset,
+                keySegment,
+                keyOffset,
+                keySize,
+                time,
+                order,
+                tag,
+                payload,
+                payloadOffset,
                 payloadSize);
     }
 
@@ -206,8 +213,7 @@ public final class MergeBatcher implements AutoCloseable {
             int payloadFrom,
             int payloadSize) {
         makeRoom(time);
-        staged.upsert(
-                key, keyFrom, keySize, time, order, tag, payload, payloadFrom, payloadSize);
+        staged.upsert(key, keyFrom, keySize, time, order, tag, payload, payloadFrom, payloadSize);
     }
 
     private void makeRoom(long time) {
@@ -358,7 +364,8 @@ public final class MergeBatcher implements AutoCloseable {
         }
         if (broken != null) {
             throw new IllegalStateException(
-                    "merge batcher failed earlier (" + broken.getMessage()
+                    "merge batcher failed earlier ("
+                            + broken.getMessage()
                             + ") and can only be closed",
                     broken);
         }
@@ -404,8 +411,7 @@ public final class MergeBatcher implements AutoCloseable {
             inputs.add(chain.batch);
             depth = Math.max(depth, chain.depth);
         }
-        BatcherJob split =
-                BatcherJob.split(pager, inputs, depth + 1, builder, targetBytes, upper);
+        BatcherJob split = BatcherJob.split(pager, inputs, depth + 1, builder, targetBytes, upper);
         chains.clear();
         chains.addAll(late);
         merges++;

@@ -58,11 +58,17 @@ class MergeBatcherTest {
     private static void add(MergeBatcher batcher, UpdateBufferTest.Update u) {
         if (batcher.type().diff() == DiffType.UPSERT) {
             batcher.upsert(
-                    u.key(), 0, u.key().length, u.time(), u.diff(), u.tag(), u.payload(), 0,
+                    u.key(),
+                    0,
+                    u.key().length,
+                    u.time(),
+                    u.diff(),
+                    u.tag(),
+                    u.payload(),
+                    0,
                     u.payload().length);
         } else {
-            batcher.add(
-                    u.key(), 0, u.key().length, u.val(), 0, u.val().length, u.time(), u.diff());
+            batcher.add(u.key(), 0, u.key().length, u.val(), 0, u.val().length, u.time(), u.diff());
         }
     }
 
@@ -71,15 +77,13 @@ class MergeBatcherTest {
         UpdateModel early = new UpdateModel(pending.type);
         pending.rows
                 .entrySet()
-                .removeIf(
-                        entry -> {
-                            boolean isEarly =
-                                    Long.compareUnsigned(entry.getKey().time(), upper) < 0;
-                            if (isEarly) {
-                                early.rows.put(entry.getKey(), entry.getValue());
-                            }
-                            return isEarly;
-                        });
+                .removeIf(entry -> {
+                    boolean isEarly = Long.compareUnsigned(entry.getKey().time(), upper) < 0;
+                    if (isEarly) {
+                        early.rows.put(entry.getKey(), entry.getValue());
+                    }
+                    return isEarly;
+                });
         return early.consolidated();
     }
 
@@ -98,8 +102,7 @@ class MergeBatcherTest {
         boolean paged = random.nextBoolean();
         UpdateModel pending = new UpdateModel(type);
         long order = 1;
-        try (Pager pager =
-                        paged ? TestPagers.openWithoutBudget(memory) : TestPagers.open(memory);
+        try (Pager pager = paged ? TestPagers.openWithoutBudget(memory) : TestPagers.open(memory);
                 MergeBatcher batcher =
                         new MergeBatcher(
                                 pager, type, 1 + random.nextInt(2000), 1 + random.nextInt(1500))) {
@@ -142,12 +145,11 @@ class MergeBatcherTest {
             assertEquals(0, batcher.counters().chunks());
             if (random.nextBoolean()) {
                 UpdateBufferTest.updates(random, type, 500)
-                        .forEach(
-                                u -> {
-                                    if (u.diff() != 0 && Math.abs(u.diff()) < 5) {
-                                        add(batcher, u);
-                                    }
-                                });
+                        .forEach(u -> {
+                            if (u.diff() != 0 && Math.abs(u.diff()) < 5) {
+                                add(batcher, u);
+                            }
+                        });
             }
         }
     }
@@ -245,7 +247,15 @@ class MergeBatcherTest {
                     for (long key = 0; key < 100; key++) {
                         byte tag = (byte) (order == 2 ? 0 : 1);
                         batcher.upsert(
-                                word(key), 0, 8, 3, order, tag, new byte[] {5}, 0, order == 2 ? 0 : 1);
+                                word(key),
+                                0,
+                                8,
+                                3,
+                                order,
+                                tag,
+                                new byte[] {5},
+                                0,
+                                order == 2 ? 0 : 1);
                     }
                 }
                 try (Batch batch = batcher.seal(4)) {
@@ -482,8 +492,7 @@ class MergeBatcherTest {
         try (Pager pager = TestPagers.open(memory);
                 MergeBatcher batcher = new MergeBatcher(pager, LONGS)) {
             assertThrows(
-                    IllegalArgumentException.class,
-                    () -> batcher.add(1, MergeBatcher.NO_TIME, 1));
+                    IllegalArgumentException.class, () -> batcher.add(1, MergeBatcher.NO_TIME, 1));
             batcher.add(1, MergeBatcher.NO_TIME - 1, 1);
             assertEquals(MergeBatcher.NO_TIME - 1, batcher.frontier());
             try (Batch batch = batcher.seal(MergeBatcher.NO_TIME)) {

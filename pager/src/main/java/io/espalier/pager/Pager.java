@@ -133,7 +133,8 @@ public final class Pager implements AutoCloseable {
         boolean done = false;
         try {
             long sizeBytes = Files.size(file);
-            MappedFile mapped = mapped(file, MappedFile.leaseFor(memory, file, sizeBytes), sizeBytes);
+            MappedFile mapped =
+                    mapped(file, MappedFile.leaseFor(memory, file, sizeBytes), sizeBytes);
             done = true;
             return mapped;
         } finally {

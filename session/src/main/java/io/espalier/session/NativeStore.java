@@ -52,16 +52,17 @@ final class NativeStore implements Store {
 
     static NativeStore open(Path directory, StoreOptions options) {
         NativeMemory memory = NativeMemory.open();
-        Pager pager = Pager.open(memory, new MemoryBudget(options.budgetBytes()), pagerOptions(directory, options.readOnly()));
+        Pager pager =
+                Pager.open(
+                        memory,
+                        new MemoryBudget(options.budgetBytes()),
+                        pagerOptions(directory, options.readOnly()));
         boolean done = false;
         try {
             TraceStore traces =
-                    Failures.translate(
-                            () -> TraceStore.open(
-                                            directory,
-                                            mode(options),
-                                            pager,
-                                            TraceStoreOptions.defaults()));
+                    Failures.translate(() ->
+                            TraceStore.open(
+                                    directory, mode(options), pager, TraceStoreOptions.defaults()));
             done = true;
             return new NativeStore(directory, options, memory, pager, traces);
         } finally {
@@ -78,7 +79,9 @@ final class NativeStore implements Store {
      */
     private static PagerOptions pagerOptions(Path directory, boolean readOnly) {
         return PagerOptions.in(
-                readOnly ? Path.of(System.getProperty("java.io.tmpdir")) : directory.resolve(".spill"));
+                readOnly
+                        ? Path.of(System.getProperty("java.io.tmpdir"))
+                        : directory.resolve(".spill"));
     }
 
     private static StoreDirectory.Mode mode(StoreOptions options) {
@@ -96,21 +99,19 @@ final class NativeStore implements Store {
                                 memory,
                                 MemoryBudget.unlimited(),
                                 pagerOptions(directory, /* readOnly= */ true))) {
-            return Failures.translate(
-                    () -> {
-                        VerifyReport report =
-                                TraceStore.verify(
-                                        directory,
-                                        pager,
-                                        damage ->
-                                                problems.accept(
-                                                        new Problem(
-                                                                Path.of(damage.path()),
-                                                                Math.max(0, damage.offset()),
-                                                                damage.what())));
-                        return new Verification(
-                                report.files(), report.bytes(), report.damages().size());
-                    });
+            return Failures.translate(() -> {
+                VerifyReport report =
+                        TraceStore.verify(
+                                directory,
+                                pager,
+                                damage ->
+                                        problems.accept(
+                                                new Problem(
+                                                        Path.of(damage.path()),
+                                                        Math.max(0, damage.offset()),
+                                                        damage.what())));
+                return new Verification(report.files(), report.bytes(), report.damages().size());
+            });
         }
     }
 
@@ -157,16 +158,15 @@ final class NativeStore implements Store {
         }
         boolean done = false;
         try (Commit commit = Failures.translate(traces::begin)) {
-            Failures.translate(
-                    () -> {
-                        for (NativeTable table : dirty) {
-                            table.drain(commit, epoch);
-                        }
-                        long since = Math.max(0, epoch - options.historyEpochs());
-                        commit.downgradeSince(since);
-                        commit.commit(epoch);
-                        return null;
-                    });
+            Failures.translate(() -> {
+                for (NativeTable table : dirty) {
+                    table.drain(commit, epoch);
+                }
+                long since = Math.max(0, epoch - options.historyEpochs());
+                commit.downgradeSince(since);
+                commit.commit(epoch);
+                return null;
+            });
             done = true;
         } finally {
             for (NativeTable table : dirty) {
@@ -197,11 +197,10 @@ final class NativeStore implements Store {
     @Override
     public void compact() {
         checkWritable();
-        Failures.translate(
-                () -> {
-                    traces.compact();
-                    return null;
-                });
+        Failures.translate(() -> {
+            traces.compact();
+            return null;
+        });
     }
 
     @Override
@@ -267,11 +266,10 @@ final class NativeStore implements Store {
             synchronized (tables) {
                 tables.values().forEach(NativeTable::close);
             }
-            Failures.translate(
-                    () -> {
-                        traces.close();
-                        return null;
-                    });
+            Failures.translate(() -> {
+                traces.close();
+                return null;
+            });
         } finally {
             pager.close();
             memory.close();

@@ -48,7 +48,15 @@ final class NativeTable implements Table {
         Limits.checkValueSize(valueSize);
         Objects.checkFromIndexSize(keyOffset, keySize, key.length);
         Objects.checkFromIndexSize(valueOffset, valueSize, value.length);
-        writer().set(key, keyOffset, keySize, value, valueOffset, valueSize, stagingTime(), order++);
+        writer().set(
+                        key,
+                        keyOffset,
+                        keySize,
+                        value,
+                        valueOffset,
+                        valueSize,
+                        stagingTime(),
+                        order++);
     }
 
     @Override
@@ -66,7 +74,15 @@ final class NativeTable implements Table {
             put(bytes(key, keyOffset, keySize), bytes(value, valueOffset, valueSize));
             return;
         }
-        writer().set(key, keyOffset, keySize, value, valueOffset, valueSize, stagingTime(), order++);
+        writer().set(
+                        key,
+                        keyOffset,
+                        keySize,
+                        value,
+                        valueOffset,
+                        valueSize,
+                        stagingTime(),
+                        order++);
     }
 
     @Override
@@ -103,8 +119,8 @@ final class NativeTable implements Table {
     }
 
     /**
-     * Commands are staged at one time, whatever epoch they get: the operator decides all of a commit
-     * together.
+     * Commands are staged at one time, whatever epoch they get: the operator decides all of a
+     * commit together.
      */
     private long stagingTime() {
         return store.nextEpoch();
@@ -170,18 +186,17 @@ final class NativeTable implements Table {
         if (snapshot == null) {
             return null;
         }
-        return Failures.translate(
-                () -> {
-                    try (snapshot;
-                            LatestValues latest = new LatestValues(memory);
-                            ColumnBuilder probe = ColumnBuilder.distinct(memory, ColumnType.BYTES)) {
-                        probe.append(key, 0, key.length);
-                        latest.read(snapshot.runs(), probe.column(), snapshot.upper() - 1);
-                        return latest.isPresent(0)
-                                ? bytes(latest.segment(), latest.offsetOf(0), latest.sizeOf(0))
-                                : null;
-                    }
-                });
+        return Failures.translate(() -> {
+            try (snapshot;
+                    LatestValues latest = new LatestValues(memory);
+                    ColumnBuilder probe = ColumnBuilder.distinct(memory, ColumnType.BYTES)) {
+                probe.append(key, 0, key.length);
+                latest.read(snapshot.runs(), probe.column(), snapshot.upper() - 1);
+                return latest.isPresent(0)
+                        ? bytes(latest.segment(), latest.offsetOf(0), latest.sizeOf(0))
+                        : null;
+            }
+        });
     }
 
     @Override
@@ -210,8 +225,14 @@ final class NativeTable implements Table {
                 snapshot.close();
             }
             throw new StoreException.OutOfHistory(
-                    "table " + name + " cannot be read as of epoch " + asOf + "; give one of "
-                            + since + " to " + epoch);
+                    "table "
+                            + name
+                            + " cannot be read as of epoch "
+                            + asOf
+                            + "; give one of "
+                            + since
+                            + " to "
+                            + epoch);
         }
         if (snapshot == null) {
             return new EmptyCursor(memory.segment());
@@ -229,9 +250,14 @@ final class NativeTable implements Table {
                 snapshot.close();
             }
             throw new StoreException.OutOfHistory(
-                    "the changes of table " + name + " since epoch " + sinceEpoch
-                            + " are not known; give 0 for everything, or one of " + Math.max(1, since)
-                            + " to " + epoch);
+                    "the changes of table "
+                            + name
+                            + " since epoch "
+                            + sinceEpoch
+                            + " are not known; give 0 for everything, or one of "
+                            + Math.max(1, since)
+                            + " to "
+                            + epoch);
         }
         if (snapshot == null) {
             return new EmptyCursor(memory.segment());

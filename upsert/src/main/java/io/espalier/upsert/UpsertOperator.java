@@ -194,8 +194,7 @@ public final class UpsertOperator implements AutoCloseable {
      * @throws IllegalStateException if a run holds more than one value for a key
      */
     public DrainStats drain(long persistUpper, List<? extends Run> trace, ChainBuilder out) {
-        boolean finished =
-                inputClosed || Long.compareUnsigned(persistUpper, inputUpper) < 0;
+        boolean finished = inputClosed || Long.compareUnsigned(persistUpper, inputUpper) < 0;
         if (!finished || stash.isEmpty()) {
             return DrainStats.NONE;
         }
