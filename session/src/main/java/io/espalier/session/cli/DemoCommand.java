@@ -9,7 +9,6 @@ import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import org.jspecify.annotations.Nullable;
-import picocli.CommandLine.Model.CommandSpec;
 
 /** {@code espalier demo}: real data several times larger than the budget, in and out again. */
 final class DemoCommand extends Command {
@@ -17,23 +16,19 @@ final class DemoCommand extends Command {
     private static final long BUDGET_BYTES = 32L << 20;
 
     @Override
-    void describe(CommandSpec spec) {
-        spec.addOption(
-                option(
-                                STORE,
-                                "DIR",
-                                "a new directory for the store, which is kept; without it a"
-                                        + " temporary one, which is deleted")
-                        .build());
-        spec.addOption(
-                option(
-                                BUDGET,
-                                "SIZE",
-                                "how many bytes may be resident in native memory; without it "
-                                        + ByteSizes.exact(BUDGET_BYTES))
-                        .build());
-        spec.usageMessage()
-                .footer(
+    Syntax syntax() {
+        return new Syntax()
+                .value(
+                        STORE,
+                        "DIR",
+                        "a new directory for the store, which is kept; without it a temporary"
+                                + " one, which is deleted")
+                .value(
+                        BUDGET,
+                        "SIZE",
+                        "how many bytes may be resident in native memory; without it "
+                                + ByteSizes.exact(BUDGET_BYTES))
+                .notes(
                         "",
                         "Loads every class file of the running JDK into a table, rewrites a third"
                                 + " of them and deletes a tenth, closes",
