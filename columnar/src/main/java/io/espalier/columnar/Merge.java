@@ -103,9 +103,15 @@ public final class Merge implements AutoCloseable {
         }
         long from = first.update();
         TrieView view = first.open();
-        long to = first.endBelow(second);
-        append(view, from, to);
-        first.moveTo(to);
+        first.seekEnd(second);
+        long to = first.endUpdate();
+        if (keepsTimes(view.timeMin())) {
+            out.appendPiece(
+                    view, from, to, first.val(), first.lastVal(), first.key(), first.lastKey());
+        } else {
+            append(view, from, to);
+        }
+        first.moveToEnd();
         settle();
         return to - from;
     }

@@ -2,6 +2,7 @@ package io.espalier.session;
 
 import io.espalier.columnar.ColumnBuilder;
 import io.espalier.columnar.ColumnType;
+import io.espalier.columnar.LatestValues;
 import io.espalier.memory.Layouts;
 import io.espalier.memory.NativeMemory;
 import io.espalier.spine.trace.Commit;
@@ -200,9 +201,13 @@ final class NativeTable implements Table {
             return null;
         }
         try (snapshot;
+                LatestValues latest = new LatestValues(memory);
                 ColumnBuilder probe = ColumnBuilder.distinct(memory, ColumnType.BYTES)) {
             probe.append(key, 0, key.length);
-            return new PointReader(probe.column()).get(snapshot.parts());
+            latest.read(snapshot.runs(), probe.column(), snapshot.upper() - 1);
+            return latest.isPresent(0)
+                    ? bytes(latest.segment(), latest.offsetOf(0), latest.sizeOf(0))
+                    : null;
         }
     }
 

@@ -1,16 +1,14 @@
 package io.espalier.upsert;
 
-import io.espalier.columnar.AsOfCursor;
 import io.espalier.columnar.Batch;
 import io.espalier.columnar.ChainBuilder;
 import io.espalier.columnar.ChunkPin;
 import io.espalier.columnar.Column;
 import io.espalier.columnar.ColumnBuilder;
 import io.espalier.columnar.ColumnType;
-import io.espalier.columnar.Extractor;
+import io.espalier.columnar.LatestValues;
 import io.espalier.columnar.MergeBatcher;
 import io.espalier.columnar.Run;
-import io.espalier.columnar.TrieBuilder;
 import io.espalier.columnar.TrieType;
 import io.espalier.columnar.TrieView;
 import io.espalier.memory.Bytes;
@@ -18,7 +16,6 @@ import io.espalier.memory.Layouts;
 import io.espalier.memory.NativeMemory;
 import io.espalier.pager.Pager;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -69,11 +66,9 @@ public final class UpsertOperator implements AutoCloseable {
 
     private final NativeMemory memory;
     private final MemorySegment segment;
-    private final Pager pager;
     private final MergeBatcher stash;
-    private final Extractor extractor = new Extractor();
+    private final LatestValues old;
     private final ColumnBuilder probes;
-    private final TrieBuilder stagingBuilder;
     private final TrieView view = new TrieView();
     private long inputUpper;
     private boolean inputClosed;
@@ -102,12 +97,11 @@ public final class UpsertOperator implements AutoCloseable {
      * @param pager keeps what waits and what is looked up; it is closed after the operator
      */
     public UpsertOperator(Pager pager) {
-        this.pager = pager;
         this.memory = pager.memory();
         this.segment = memory.segment();
         this.stash = new MergeBatcher(pager, TrieType.BYTES_UPSERTS);
         this.probes = ColumnBuilder.distinct(memory, ColumnType.BYTES);
-        this.stagingBuilder = new TrieBuilder(memory, TrieType.BYTES_TO_BYTES);
+        this.old = new LatestValues(memory);
     }
 
     /** Stages that {@code key} has {@code value} at {@code time}. */
@@ -253,9 +247,10 @@ public final class UpsertOperator implements AutoCloseable {
      * where the first command waits, or past it.
      *
      * @param persistUpper the upper frontier of the trace: it holds exactly the times below
-     * @param trace the runs of the trace, of bytes to bytes with counts
-     * @throws IllegalStateException if the trace holds more than one value for a key, or the last
-     *     drain is not settled
+     * @param trace the runs of the trace, of bytes to bytes with counts, from the oldest to the
+     *     newest
+     * @throws IllegalStateException if a run holds more than one value for a key, or the last drain
+     *     is not settled
      */
     public DrainStats drain(long persistUpper, List<? extends Run> trace, ChainBuilder out) {
         checkSettled();
@@ -333,30 +328,13 @@ public final class UpsertOperator implements AutoCloseable {
         if (probes.count() == 0) {
             return;
         }
-        List<Batch> staging = new ArrayList<>();
-        try {
-            extract(trace, staging);
-            try (AsOfCursor old = new AsOfCursor(memory, staging, time - 1)) {
-                boolean hasOld = old.next();
-                for (long key = fromKey; key < toKey; key++) {
-                    long update = updateAt(key, time);
-                    if (update < 0) {
-                        continue;
-                    }
-                    boolean matches =
-                            hasOld && Column.compare(old.keys(), old.key(), view.keys(), key) == 0;
-                    decide(key, update, time, matches ? old : null, out);
-                    if (matches) {
-                        hasOld = old.next();
-                        if (hasOld
-                                && Column.compare(old.keys(), old.key(), view.keys(), key) == 0) {
-                            throw corrupt(key, "more than one value");
-                        }
-                    }
-                }
+        old.read(trace, probes.column(), time - 1);
+        int probe = 0;
+        for (long key = fromKey; key < toKey; key++) {
+            long update = updateAt(key, time);
+            if (update >= 0) {
+                decide(key, update, time, probe++, out);
             }
-        } finally {
-            staging.forEach(Batch::close);
         }
     }
 
@@ -371,95 +349,50 @@ public final class UpsertOperator implements AutoCloseable {
         return -1;
     }
 
-    private void extract(List<? extends Run> trace, List<Batch> staging) {
-        Column wanted = probes.column();
-        for (Run run : trace) {
-            if (run.chunkCount() == 0) {
-                continue;
-            }
-            Batch hits = new Batch(TrieType.BYTES_TO_BYTES);
-            staging.add(hits);
-            stagingBuilder.clear();
-            ChainBuilder target =
-                    new ChainBuilder(
-                            stagingBuilder,
-                            ChainBuilder.TARGET_BYTES_DEFAULT,
-                            hits.sink(pager, 0));
-            extractor.extract(run, wanted, target);
-            target.finish();
-        }
-    }
-
-    private void decide(
-            long key,
-            long update,
-            long time,
-            @Nullable AsOfCursor old,
-            ChainBuilder out) {
+    private void decide(long key, long update, long time, int probe, ChainBuilder out) {
         eligible++;
         Column payloads = view.payloads();
         long payload = payloads.offsetOf(update);
         long newSize = payloads.sizeOf(update) - 1;
         boolean hasNew = segment.get(Layouts.BYTE, payload) == TAG_VALUE;
-        if (old == null) {
+        if (!old.isPresent(probe)) {
             if (hasNew) {
                 inserts++;
-                emit(key, segment, payload + 1, newSize, time, 1, out);
+                emit(key, payload + 1, newSize, time, 1, out);
             }
             return;
         }
-        if (old.sum() != 1) {
-            throw corrupt(key, "a value " + old.sum() + " times");
-        }
-        MemorySegment oldSegment = old.vals().segment();
-        long oldOffset = old.vals().offsetOf(old.val());
-        long oldSize = old.vals().sizeOf(old.val());
+        long oldOffset = old.offsetOf(probe);
+        long oldSize = old.sizeOf(probe);
         if (!hasNew) {
             deletes++;
-            emit(key, oldSegment, oldOffset, oldSize, time, -1, out);
+            emit(key, oldOffset, oldSize, time, -1, out);
             return;
         }
         updates++;
-        int order = Bytes.compare(oldSegment, oldOffset, oldSize, segment, payload + 1, newSize);
+        int order = Bytes.compare(segment, oldOffset, oldSize, segment, payload + 1, newSize);
         if (order < 0) {
-            emit(key, oldSegment, oldOffset, oldSize, time, -1, out);
-            emit(key, segment, payload + 1, newSize, time, 1, out);
+            emit(key, oldOffset, oldSize, time, -1, out);
+            emit(key, payload + 1, newSize, time, 1, out);
         } else if (order > 0) {
-            emit(key, segment, payload + 1, newSize, time, 1, out);
-            emit(key, oldSegment, oldOffset, oldSize, time, -1, out);
+            emit(key, payload + 1, newSize, time, 1, out);
+            emit(key, oldOffset, oldSize, time, -1, out);
         }
     }
 
     private void emit(
-            long key,
-            MemorySegment valSegment,
-            long valOffset,
-            long valSize,
-            long time,
-            long diff,
-            ChainBuilder out) {
+            long key, long valOffset, long valSize, long time, long diff, ChainBuilder out) {
         Column keys = view.keys();
         outputs++;
         out.append(
-                keys.segment(),
+                segment,
                 keys.offsetOf(key),
                 keys.sizeOf(key),
-                valSegment,
+                segment,
                 valOffset,
                 valSize,
                 time,
                 diff);
-    }
-
-    private IllegalStateException corrupt(long key, String what) {
-        StringBuilder name = new StringBuilder();
-        long size = Math.min(40, view.keys().sizeOf(key));
-        for (long i = 0; i < size; i++) {
-            int b = segment.get(Layouts.BYTE, view.keys().offsetOf(key) + i) & 0xFF;
-            name.append(b >= 0x20 && b < 0x7F ? String.valueOf((char) b) : "\\x" + Integer.toHexString(b));
-        }
-        return new IllegalStateException(
-                "the trace holds " + what + " for key \"" + name + "\", expected at most one, once");
     }
 
     @Override
@@ -467,6 +400,6 @@ public final class UpsertOperator implements AutoCloseable {
         settle(true);
         stash.close();
         probes.close();
-        stagingBuilder.close();
+        old.close();
     }
 }

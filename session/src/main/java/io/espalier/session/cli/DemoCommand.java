@@ -21,8 +21,8 @@ final class DemoCommand extends Command {
                 .value(
                         STORE,
                         "DIR",
-                        "a new directory for the store, which is kept; without it a temporary"
-                                + " one, which is deleted")
+                        "a new directory for the store, which is kept; without it a temporary one,"
+                                + " which is deleted")
                 .value(
                         BUDGET,
                         "SIZE",
@@ -31,11 +31,11 @@ final class DemoCommand extends Command {
                 .notes(
                         "",
                         "Loads every class file of the running JDK into a table, rewrites a third"
-                                + " of them and deletes a tenth, closes",
-                        "the store and opens it again, compares every key with the JDK by point"
-                                + " reads and by a scan, and prints what",
-                        "it took: spill statistics, the levels of the spine, the peak of the"
-                                + " process's memory.",
+                                + " of them and deletes a tenth,",
+                        "closes the store and opens it again, compares every key with the JDK by"
+                                + " point reads and by a scan, and",
+                        "prints what it took: spill statistics, the levels of the spine, the peak"
+                                + " of the process's memory.",
                         "",
                         "Example:",
                         "  espalier demo --store demo-store");
