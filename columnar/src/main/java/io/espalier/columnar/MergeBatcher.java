@@ -262,9 +262,12 @@ public final class MergeBatcher implements AutoCloseable {
 
     /**
      * Takes a sorted, consolidated batch in, as if its updates had been added: what a {@link #seal}
-     * gave out and was not used. The batch belongs to the batcher afterwards.
+     * gave out and was not used. The batch belongs to the batcher afterwards, also if this throws.
      */
     public void giveBack(Batch chain) {
+        if (closed || broken != null) {
+            chain.close();
+        }
         checkUsable();
         push(chain, 0);
         flush();

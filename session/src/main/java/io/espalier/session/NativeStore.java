@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 
 /**
@@ -25,6 +26,9 @@ import java.util.function.Consumer;
  * trace and, once it is written to, an upsert operator whose feedback is that trace.
  */
 final class NativeStore implements Store {
+
+    private static final int CLOSE_ATTEMPTS_MAX = 5_000;
+    private static final long CLOSE_PAUSE_NANOS = 1_000_000;
 
     private final Path directory;
     private final StoreOptions options;
@@ -35,7 +39,7 @@ final class NativeStore implements Store {
     /** By name; guarded by itself. */
     private final Map<String, NativeTable> tables = new TreeMap<>();
 
-    private volatile boolean closed;
+    private final Readers readers;
 
     private NativeStore(
             Path directory,
@@ -48,27 +52,26 @@ final class NativeStore implements Store {
         this.memory = memory;
         this.pager = pager;
         this.traces = traces;
+        this.readers = new Readers(directory.toString());
     }
 
     static NativeStore open(Path directory, StoreOptions options) {
-        NativeMemory memory = NativeMemory.open();
-        Pager pager =
-                Pager.open(
-                        memory,
-                        new MemoryBudget(options.budgetBytes()),
-                        pagerOptions(directory, options.readOnly()));
+        return Failures.translate(() -> openWith(NativeMemory.open(), directory, options));
+    }
+
+    private static NativeStore openWith(
+            NativeMemory memory, Path directory, StoreOptions options) {
+        Pager pager = Pager.open(memory, new MemoryBudget(options.budgetBytes()), pagerOptions(directory, options.readOnly()));
         boolean done = false;
         try {
             TraceStore traces =
-                    Failures.translate(() ->
-                            TraceStore.open(
-                                    directory, mode(options), pager, TraceStoreOptions.defaults()));
+                    TraceStore.open(
+                            directory, mode(options), pager, TraceStoreOptions.defaults());
             done = true;
             return new NativeStore(directory, options, memory, pager, traces);
         } finally {
             if (!done) {
-                pager.close();
-                memory.close();
+                close(pager, memory);
             }
         }
     }
@@ -79,9 +82,7 @@ final class NativeStore implements Store {
      */
     private static PagerOptions pagerOptions(Path directory, boolean readOnly) {
         return PagerOptions.in(
-                readOnly
-                        ? Path.of(System.getProperty("java.io.tmpdir"))
-                        : directory.resolve(".spill"));
+                readOnly ? Path.of(System.getProperty("java.io.tmpdir")) : directory.resolve(".spill"));
     }
 
     private static StoreDirectory.Mode mode(StoreOptions options) {
@@ -99,19 +100,21 @@ final class NativeStore implements Store {
                                 memory,
                                 MemoryBudget.unlimited(),
                                 pagerOptions(directory, /* readOnly= */ true))) {
-            return Failures.translate(() -> {
-                VerifyReport report =
-                        TraceStore.verify(
-                                directory,
-                                pager,
-                                damage ->
-                                        problems.accept(
-                                                new Problem(
-                                                        Path.of(damage.path()),
-                                                        Math.max(0, damage.offset()),
-                                                        damage.what())));
-                return new Verification(report.files(), report.bytes(), report.damages().size());
-            });
+            return Failures.translate(
+                    () -> {
+                        VerifyReport report =
+                                TraceStore.verify(
+                                        directory,
+                                        pager,
+                                        damage ->
+                                                problems.accept(
+                                                        new Problem(
+                                                                Path.of(damage.path()),
+                                                                Math.max(0, damage.offset()),
+                                                                damage.what())));
+                        return new Verification(
+                                report.files(), report.bytes(), report.damages().size());
+                    });
         }
     }
 
@@ -126,13 +129,20 @@ final class NativeStore implements Store {
 
     @Override
     public List<String> tableNames() {
-        checkOpen();
+        return readers.call(this::names);
+    }
+
+    private List<String> names() {
         return List.copyOf(new TreeSet<>(traces.names()));
     }
 
     @Override
     public long epoch() {
         checkOpen();
+        return lastEpoch();
+    }
+
+    long lastEpoch() {
         return traces.upper() - 1;
     }
 
@@ -156,24 +166,37 @@ final class NativeStore implements Store {
         if (dirty.isEmpty()) {
             return epoch - 1;
         }
-        boolean done = false;
-        try (Commit commit = Failures.translate(traces::begin)) {
-            Failures.translate(() -> {
-                for (NativeTable table : dirty) {
-                    table.drain(commit, epoch);
+        RuntimeException failure = null;
+        try {
+            append(dirty, epoch);
+        } catch (RuntimeException | InternalError e) {
+            failure = Failures.of(e);
+        }
+        for (NativeTable table : dirty) {
+            try {
+                table.settle(failure == null, epoch);
+            } catch (RuntimeException | InternalError e) {
+                // the commands are all there; what fails is only to bring them into order again
+                RuntimeException second = Failures.of(e);
+                if (failure != null) {
+                    failure.addSuppressed(second);
                 }
-                long since = Math.max(0, epoch - options.historyEpochs());
-                commit.downgradeSince(since);
-                commit.commit(epoch);
-                return null;
-            });
-            done = true;
-        } finally {
-            for (NativeTable table : dirty) {
-                table.settle(done);
             }
         }
+        if (failure != null) {
+            throw failure;
+        }
         return epoch;
+    }
+
+    private void append(List<NativeTable> dirty, long epoch) {
+        try (Commit commit = traces.begin()) {
+            for (NativeTable table : dirty) {
+                table.drain(commit, epoch);
+            }
+            commit.downgradeSince(Math.max(0, epoch - options.historyEpochs()));
+            commit.commit(epoch);
+        }
     }
 
     /** The trace of a table, made if it is not there: it becomes durable with a commit. */
@@ -197,17 +220,23 @@ final class NativeStore implements Store {
     @Override
     public void compact() {
         checkWritable();
-        Failures.translate(() -> {
-            traces.compact();
-            return null;
-        });
+        readers.call(
+                () ->
+                        Failures.translate(
+                                () -> {
+                                    traces.compact();
+                                    return null;
+                                }));
     }
 
     @Override
     public StoreStats stats() {
-        checkOpen();
+        return readers.call(() -> Failures.translate(this::gather));
+    }
+
+    private StoreStats gather() {
         List<StoreStats.TableStats> all = new ArrayList<>();
-        for (String name : tableNames()) {
+        for (String name : names()) {
             Trace trace = traces.find(name).orElseThrow();
             try (TraceSnapshot snapshot = trace.snapshot()) {
                 List<StoreStats.PartStats> parts = new ArrayList<>();
@@ -231,7 +260,7 @@ final class NativeStore implements Store {
                                 name, updates, bytes, snapshot.since(), snapshot.upper(), parts));
             }
         }
-        return StatsSections.of(directory, epoch(), all, memory, pager, traces);
+        return StatsSections.of(directory, lastEpoch(), all, memory, pager, traces);
     }
 
     NativeMemory memory() {
@@ -242,10 +271,12 @@ final class NativeStore implements Store {
         return pager;
     }
 
+    Readers readers() {
+        return readers;
+    }
+
     void checkOpen() {
-        if (closed) {
-            throw new IllegalStateException("store " + directory + " is closed");
-        }
+        readers.checkOpen();
     }
 
     void checkWritable() {
@@ -258,21 +289,46 @@ final class NativeStore implements Store {
 
     @Override
     public void close() {
-        if (closed) {
+        if (!readers.end()) {
             return;
         }
-        closed = true;
         try {
             synchronized (tables) {
                 tables.values().forEach(NativeTable::close);
             }
-            Failures.translate(() -> {
-                traces.close();
-                return null;
-            });
+            Failures.translate(
+                    () -> {
+                        traces.close();
+                        return null;
+                    });
         } finally {
+            close(pager, memory);
+        }
+    }
+
+    private static void close(Pager pager, NativeMemory memory) {
+        try {
             pager.close();
-            memory.close();
+        } finally {
+            closeMemory(memory);
+        }
+    }
+
+    /**
+     * A reader on another thread may be handing bytes that a cursor lent it to the operating system
+     * right now: its call ends soon, and it gets no more.
+     */
+    private static void closeMemory(NativeMemory memory) {
+        for (int attempt = 1; ; attempt++) {
+            try {
+                memory.close();
+                return;
+            } catch (IllegalStateException e) {
+                if (attempt == CLOSE_ATTEMPTS_MAX || memory.stats().leases() != 0) {
+                    throw e;
+                }
+                LockSupport.parkNanos(CLOSE_PAUSE_NANOS);
+            }
         }
     }
 }

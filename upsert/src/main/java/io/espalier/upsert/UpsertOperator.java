@@ -24,9 +24,9 @@ import org.jspecify.annotations.Nullable;
  * -1) such that every key has at most one value. It keeps no state of its own but the commands that
  * wait: what a key had before is read from the trace that the differences go to, the feedback.
  *
- * <p>Of several commands on a key at one time the one with the greatest order wins; with equal
- * orders the first. Commands wait in a stash that consolidates as it fills and pages under the
- * budget of its pager.
+ * <p>Of several commands on a key at one time the one with the greatest order wins; a source gives
+ * equal orders to equal commands only. Commands wait in a stash that consolidates as it fills and
+ * pages under the budget of its pager.
  *
  * <p>The loop of one writer, with unsigned times:
  *
@@ -39,7 +39,14 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  *
  * <p>A command below the trace's upper is dropped: the trace covers its time, and what it would
- * have retracted cannot be known any more. Commands above wait. Each time is decided once.
+ * have retracted cannot be known any more. Commands above wait. Each time is decided once. After
+ * {@link #closeInput()} the caller drains on until {@link #isEmpty()}: a trace that nothing is
+ * appended to any more leaves them waiting, and that is no failure.
+ *
+ * <p><b>Failures.</b> A full disk while commands are staged or drained loses nothing: the call can
+ * be repeated, a drain after {@code settle(false)}. A damaged page of the trace ends the drain the
+ * same way. A damaged page of the stash itself is the end of the operator: what waits cannot be had
+ * back, and every call but {@code close()} says so.
  *
  * <p>The idea is the feedback upsert operator of Materialize. Not thread-safe; the owner closes it.
  */
@@ -66,6 +73,14 @@ public final class UpsertOperator implements AutoCloseable {
     private long inputUpper;
     private boolean inputClosed;
 
+    /** Times below were drained and appended. */
+    private long settledUpper;
+
+    private long drainedTime;
+
+    /** How often the stash was sealed. */
+    private long seals;
+
     /** What was taken out of the stash and may have to go back. */
     private @Nullable Batch drained;
 
@@ -76,6 +91,11 @@ public final class UpsertOperator implements AutoCloseable {
     private long deletes;
     private long outputs;
 
+    /**
+     * An operator whose input starts at time 0.
+     *
+     * @param pager keeps what waits and what is looked up; it is closed after the operator
+     */
     public UpsertOperator(Pager pager) {
         this.memory = pager.memory();
         this.segment = memory.segment();
@@ -163,6 +183,35 @@ public final class UpsertOperator implements AutoCloseable {
         inputUpper = upper;
     }
 
+    /**
+     * Takes an {@link #advanceInput} back as far as nothing was settled: commands at {@code upper}
+     * and later may come after all. For an input that is cut into epochs by its commits: if a commit
+     * fails, its epoch goes on.
+     *
+     * @throws IllegalStateException if a drain is not settled
+     * @throws IllegalArgumentException if a time that is not below {@code upper} was settled
+     */
+    public void reopenInput(long upper) {
+        checkSettled();
+        if (Long.compareUnsigned(upper, settledUpper) < 0) {
+            throw new IllegalArgumentException(
+                    "input frontier goes back to "
+                            + Long.toUnsignedString(upper)
+                            + ", but all times below "
+                            + Long.toUnsignedString(settledUpper)
+                            + " are settled");
+        }
+        if (Long.compareUnsigned(upper, inputUpper) < 0) {
+            inputUpper = upper;
+        }
+    }
+
+    private void checkSettled() {
+        if (drained != null) {
+            throw new IllegalStateException("a drain is not settled yet; settle it first");
+        }
+    }
+
     /** Says that no command at all will come; what waits can still be drained. */
     public void closeInput() {
         inputClosed = true;
@@ -171,6 +220,11 @@ public final class UpsertOperator implements AutoCloseable {
     /** How many bytes wait, resident or paged. */
     public long stashBytes() {
         return stash.sizeBytes();
+    }
+
+    /** How often everything that waits was gone through. */
+    long sealCount() {
+        return seals;
     }
 
     /** Whether nothing waits. */
@@ -186,20 +240,23 @@ public final class UpsertOperator implements AutoCloseable {
     /**
      * Decides all commands at time {@code persistUpper}, if the input is past it: sends the
      * differences at that time, in order, to {@code out}, which is not finished by this. Then
-     * {@link #settle} says whether they were appended.
+     * {@link #settle} says whether they were appended, also if this throws: what {@code out} has
+     * got is void then.
+     *
+     * <p>Where nothing can be decided this costs nothing: no bytes are merged before the trace is
+     * where the first command waits, or past it.
      *
      * @param persistUpper the upper frontier of the trace: it holds exactly the times below
      * @param trace the runs of the trace, of bytes to bytes with counts, from the oldest to the
      *     newest
-     * @throws IllegalStateException if a run holds more than one value for a key
+     * @throws IllegalStateException if a run holds more than one value for a key, or the last drain
+     *     is not settled
      */
     public DrainStats drain(long persistUpper, List<? extends Run> trace, ChainBuilder out) {
+        checkSettled();
         boolean finished = inputClosed || Long.compareUnsigned(persistUpper, inputUpper) < 0;
-        if (!finished || stash.isEmpty()) {
+        if (!finished || Long.compareUnsigned(stash.frontier(), persistUpper) > 0) {
             return DrainStats.NONE;
-        }
-        if (drained != null) {
-            throw new IllegalStateException("a drain is not settled yet; settle it first");
         }
         eligible = 0;
         inserts = 0;
@@ -207,7 +264,9 @@ public final class UpsertOperator implements AutoCloseable {
         deletes = 0;
         outputs = 0;
         Batch sealed = stash.seal(persistUpper + 1);
+        seals++;
         drained = sealed;
+        drainedTime = persistUpper;
         int windowKeys = windowKeys(trace);
         for (long chunk = 0; chunk < sealed.chunkCount(); chunk++) {
             ChunkPin pin = sealed.open(chunk, view);
@@ -226,7 +285,11 @@ public final class UpsertOperator implements AutoCloseable {
 
     /**
      * Says what became of the last drain. If what came out was appended to the trace, the commands
-     * are forgotten; if not, they wait again and the same time can be drained again.
+     * are forgotten; if not, they wait again and the same time can be drained again. Without a
+     * drain it does nothing.
+     *
+     * @throws io.espalier.pager.SpillException if commands that wait again could not be paged out;
+     *     they wait all the same
      */
     public void settle(boolean appended) {
         Batch sealed = drained;
@@ -235,6 +298,7 @@ public final class UpsertOperator implements AutoCloseable {
         }
         drained = null;
         if (appended) {
+            settledUpper = drainedTime + 1;
             sealed.close();
         } else {
             stash.giveBack(sealed);

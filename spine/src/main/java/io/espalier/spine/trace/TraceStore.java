@@ -253,8 +253,9 @@ public final class TraceStore implements AutoCloseable {
         byte[] change =
                 TraceCodec.encode(new TraceCodec.Change(nextUpper, state.nextFileId(), entries));
         directory.append(List.of(change));
-        upper = nextUpper;
         spines.forEach((trace, spine) -> trace.install(spine, nextUpper));
+        // last: who sees the new upper, and then takes a snapshot, finds all below it there
+        upper = nextUpper;
     }
 
     // ---- compacting ---------------------------------------------------------------------------
