@@ -59,7 +59,8 @@ final class StatsReport {
                 .append('\n');
         if (!table.parts().isEmpty()) {
             TextTable parts =
-                    new TextTable("  ").row("level", "epochs", "updates", "chunks", "size", "file");
+                    new TextTable("  ")
+                            .heading("level", "epochs", "updates", "chunks", "size", "file");
             for (PartStats part : table.parts()) {
                 parts.row(
                         part.level(),

@@ -7,7 +7,10 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What opening a store and verifying it have in common: the lock, and reading what the manifest says. */
+/**
+ * What opening a store and verifying it have in common: the lock, and reading what the manifest
+ * says.
+ */
 final class StoreCheck {
 
     private StoreCheck() {}
@@ -27,8 +30,7 @@ final class StoreCheck {
      *
      * @throws StoreException.Damaged if that is not to be relied on
      */
-    static ManifestScan replay(Disk disk, StoreFile store, ManifestState state)
-            throws IOException {
+    static ManifestScan replay(Disk disk, StoreFile store, ManifestState state) throws IOException {
         ManifestScan scan = ManifestScan.of(disk, store);
         List<Damage> damages = new ArrayList<>(scan.damages());
         if (damages.isEmpty()) {
