@@ -81,9 +81,7 @@ public final class BenchMain {
         if (json != null) {
             Files.writeString(
                     json,
-                    "[\n"
-                            + String.join(",\n", rows.stream().map(Row::json).toList())
-                            + "\n]\n");
+                    "[\n" + String.join(",\n", rows.stream().map(Row::json).toList()) + "\n]\n");
         }
     }
 
@@ -145,12 +143,7 @@ public final class BenchMain {
                 // said below
             }
             throw new UsageException(
-                    "--updates '"
-                            + text
-                            + "', expected "
-                            + UPDATES_MIN
-                            + " to "
-                            + UPDATES_MAX);
+                    "--updates '" + text + "', expected " + UPDATES_MIN + " to " + UPDATES_MAX);
         }
 
         private static Path file(String text) throws UsageException {

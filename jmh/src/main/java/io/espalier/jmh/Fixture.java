@@ -2,9 +2,13 @@ package io.espalier.jmh;
 
 import io.espalier.columnar.Batch;
 import io.espalier.columnar.ChainBuilder;
+import io.espalier.columnar.Chunk;
+import io.espalier.columnar.ImageSink;
 import io.espalier.columnar.TrieBuilder;
 import io.espalier.columnar.TrieType;
+import io.espalier.columnar.TrieView;
 import io.espalier.columnar.UpdateBuffer;
+import io.espalier.memory.Lease;
 import io.espalier.memory.MemoryBudget;
 import io.espalier.memory.NativeMemory;
 import io.espalier.pager.CodecPolicy;
@@ -79,17 +83,33 @@ final class Fixture implements AutoCloseable {
         Files.delete(spill);
     }
 
-    /** A batch and the builder that fills it; both are used again and again. */
-    static final class Staging implements AutoCloseable {
+    /** A builder that is used again and again, and the batch that it fills. */
+    static final class Staging implements AutoCloseable, ImageSink {
 
-        private final Batch batch;
+        private final Pager pager;
         private final ChainBuilder out;
-        private final TrieBuilder builder;
+        private Batch batch;
+        private ImageSink sink;
 
         private Staging(Pager pager, TrieType type) {
+            this.pager = pager;
             batch = new Batch(type);
-            builder = new TrieBuilder(pager.memory(), type);
-            out = new ChainBuilder(builder, ChainBuilder.TARGET_BYTES_DEFAULT, batch.sink(pager, 0));
+            sink = batch.sink(pager, 0);
+            out =
+                    new ChainBuilder(
+                            new TrieBuilder(pager.memory(), type),
+                            ChainBuilder.TARGET_BYTES_DEFAULT,
+                            this);
+        }
+
+        @Override
+        public void accept(Lease image, TrieView view) {
+            sink.accept(image, view);
+        }
+
+        @Override
+        public boolean offer(Chunk chunk) {
+            return sink.offer(chunk);
         }
 
         ChainBuilder out() {
@@ -108,6 +128,8 @@ final class Fixture implements AutoCloseable {
         /** Lets the content go. */
         void clear() {
             batch.close();
+            batch = new Batch(batch.type());
+            sink = batch.sink(pager, 0);
         }
 
         @Override

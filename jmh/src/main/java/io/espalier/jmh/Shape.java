@@ -5,38 +5,36 @@ import io.espalier.columnar.DiffType;
 import io.espalier.columnar.TrieType;
 
 /**
- * The data that is measured, after the public benchmark of Differential Dataflow's pull request 782.
- * A to D are built, merged and scanned; X1 to X5 are read by sorted probes. All counts are 1, all
- * times 0 unless said.
+ * The data that is measured, after the public benchmark of Differential Dataflow's pull request
+ * 782. A to D are built, merged and scanned; X1 to X5 are read by sorted probes. All counts are 1,
+ * all times 0 unless said.
  */
 public enum Shape {
     /** Unique longs, shuffled, no vals. Halves: even and odd places of the shuffled stream. */
-    A("A", ColumnType.LONG, ColumnType.UNIT),
+    A("A"),
     /** Pairs of random longs below the root of n, sorted. Halves: even and odd places. */
-    B("B", ColumnType.LONG, ColumnType.LONG),
+    B("B"),
     /** Strings of 16 bytes, each about 20 times, sorted, no vals. Halves: even and odd places. */
-    C("C", ColumnType.BYTES, ColumnType.UNIT),
+    C("C"),
     /** The root of n keys with one val at many times each. Halves: early and late times. */
-    D("D", ColumnType.LONG, ColumnType.LONG),
+    D("D"),
     /** n strings of 16 bytes without vals, all of them probed. */
-    X1("X1", ColumnType.BYTES, ColumnType.UNIT),
+    X1("X1"),
     /** n longs without vals, every hundredth probed. */
-    X2("X2", ColumnType.LONG, ColumnType.UNIT),
+    X2("X2"),
     /** n longs without vals, all of them probed. */
-    X3("X3", ColumnType.LONG, ColumnType.UNIT),
+    X3("X3"),
     /** n/16 longs with four vals of 256 bytes each, all keys probed. */
-    X4("X4", ColumnType.LONG, ColumnType.BYTES),
+    X4("X4"),
     /** As X1, with every other key probed. */
-    X5("X5", ColumnType.BYTES, ColumnType.UNIT),
+    X5("X5"),
     /** As X3, with every other key probed. */
-    X5_LONG("X5-long", ColumnType.LONG, ColumnType.UNIT);
+    X5_LONG("X5-long");
 
     private final String label;
-    private final TrieType type;
 
-    Shape(String label, ColumnType key, ColumnType val) {
+    Shape(String label) {
         this.label = label;
-        this.type = new TrieType(key, val, DiffType.COUNT);
     }
 
     /** How tables call the shape. */
@@ -46,12 +44,24 @@ public enum Shape {
 
     /** The type of its tries. */
     public TrieType type() {
-        return type;
+        return switch (this) {
+            case A, X2, X3, X5_LONG -> type(ColumnType.LONG, ColumnType.UNIT);
+            case B, D -> type(ColumnType.LONG, ColumnType.LONG);
+            case C, X1, X5 -> type(ColumnType.BYTES, ColumnType.UNIT);
+            case X4 -> type(ColumnType.LONG, ColumnType.BYTES);
+        };
+    }
+
+    private static TrieType type(ColumnType key, ColumnType val) {
+        return new TrieType(key, val, DiffType.COUNT);
     }
 
     /** Whether the shape is one for reads by probes. */
     public boolean isProbed() {
-        return ordinal() >= X1.ordinal();
+        return switch (this) {
+            case A, B, C, D -> false;
+            case X1, X2, X3, X4, X5, X5_LONG -> true;
+        };
     }
 
     /** Every how many keys one is probed. */

@@ -4,8 +4,8 @@ import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 
 /**
- * Times a workload beside its floor: both are warmed up, then run by turns, so that a disturbance of
- * the machine meets both; the best time of each counts, and the least that a run allocated.
+ * Times a workload beside its floor: both are warmed up, then run by turns, so that a disturbance
+ * of the machine meets both; the best time of each counts, and the least that a run allocated.
  */
 final class Stopwatch {
 
@@ -25,8 +25,7 @@ final class Stopwatch {
      * @param updates how large the workloads are; small ones get less time
      */
     Stopwatch(int updates) {
-        roundNanos =
-                Math.clamp(updates * NANOS_PER_UPDATE, ROUND_NANOS_MIN, ROUND_NANOS_MAX);
+        roundNanos = Math.clamp(updates * NANOS_PER_UPDATE, ROUND_NANOS_MIN, ROUND_NANOS_MAX);
     }
 
     /** Measures. */

@@ -6,7 +6,9 @@ import io.espalier.pager.Codec;
 public enum Where {
     /** In memory. */
     RESIDENT(Codec.NONE),
-    /** In a spill file as they are: warm in the page cache, mapped anew and checked for each visit. */
+    /**
+     * In a spill file as they are: warm in the page cache, mapped anew and checked for each visit.
+     */
     PAGED(Codec.NONE),
     /** In a spill file, as LZ4: decoded for each visit. */
     LZ4(Codec.LZ4),

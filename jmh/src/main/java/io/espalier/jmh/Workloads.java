@@ -64,8 +64,7 @@ final class Workloads {
                     }
                 }
                 if (sum != source.count()) {
-                    throw new IllegalStateException(
-                            shape.label() + ": counts add up to " + sum);
+                    throw new IllegalStateException(shape.label() + ": counts add up to " + sum);
                 }
                 return sum;
             }
