@@ -73,13 +73,35 @@ public final class ChainBuilder implements AutoCloseable {
 
     /** Shares a whole chunk if the sink agrees and the grading rule holds; else does nothing. */
     boolean shareChunk(Chunk chunk) {
-        // neighbours must sum to more than the target: a small chunk is copied instead
-        if (chunk.sizeBytes() < targetBytes / 2
-                || (!builder.isEmpty()
-                        && builder.sealedBytes() + chunk.sizeBytes() <= targetBytes)) {
+        return mayFollow(chunk.sizeBytes()) && offer(chunk);
+    }
+
+    /**
+     * Sends on a whole sealed image if the grading rule holds; else does nothing.
+     *
+     * @return whether the lease is taken
+     */
+    boolean takeImage(Lease image, TrieView view) {
+        if (!mayFollow(view.sizeBytes())) {
             return false;
         }
-        return offer(chunk);
+        boolean done = false;
+        try {
+            finish();
+            done = true;
+        } finally {
+            if (!done) {
+                image.close();
+            }
+        }
+        sink.accept(image, view);
+        return true;
+    }
+
+    /** Whether a chunk of a size may stand by itself: neighbours sum to more than the target. */
+    private boolean mayFollow(long sizeBytes) {
+        return sizeBytes >= targetBytes / 2
+                && (builder.isEmpty() || builder.sealedBytes() + sizeBytes > targetBytes);
     }
 
     private boolean offer(Chunk chunk) {

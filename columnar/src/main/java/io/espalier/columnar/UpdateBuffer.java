@@ -47,7 +47,7 @@ public final class UpdateBuffer implements AutoCloseable {
 
     private final UpdateSorter sorter;
     private final RadixSort radix = new RadixSort();
-    private final Folding folding;
+    private final Selection selection;
     private final Gather gather;
     private final TrieView formed = new TrieView();
     private final Column keyColumn = new Column();
@@ -69,7 +69,7 @@ public final class UpdateBuffer implements AutoCloseable {
         this.payloads = new ColumnBuilder(memory, ColumnType.BYTES, false);
         this.argument = new NativeBuffer(memory);
         this.sorter = new UpdateSorter(memory);
-        this.folding = new Folding(memory);
+        this.selection = new Selection(memory);
         this.gather = new Gather(memory);
     }
 
@@ -449,7 +449,7 @@ public final class UpdateBuffer implements AutoCloseable {
             Words.setLong(segment, target, to, key);
             long sum = diff * (end - from);
             if (Math.multiplyHigh(diff, end - from) != sum >> 63) {
-                throw Folding.overflow();
+                throw Selection.overflow();
             }
             Words.setLong(segment, sums, to, sum);
             to++;
@@ -475,11 +475,11 @@ public final class UpdateBuffer implements AutoCloseable {
         diffs.bind(diffColumn);
         payloads.bind(payloadColumn);
         sorter.sort(keyColumn, valColumn, timeColumn, count);
-        folding.fold(sorter, diffColumn, counts, count);
-        if (folding.isEmpty()) {
+        selection.fold(sorter, diffColumn, counts, count);
+        if (selection.isEmpty()) {
             return;
         }
-        folding.bind(
+        selection.bind(
                 formed,
                 type,
                 gather,
@@ -500,7 +500,7 @@ public final class UpdateBuffer implements AutoCloseable {
         payloads.clear(KEPT_BYTES_MAX);
         argument.clear(KEPT_BYTES_MAX);
         sorter.clear(KEPT_BYTES_MAX);
-        folding.clear(KEPT_BYTES_MAX);
+        selection.clear(KEPT_BYTES_MAX);
         gather.clear(KEPT_BYTES_MAX);
         count = 0;
         timeMin = -1;
@@ -516,7 +516,7 @@ public final class UpdateBuffer implements AutoCloseable {
         payloads.close();
         argument.close();
         sorter.close();
-        folding.close();
+        selection.close();
         gather.close();
     }
 }
