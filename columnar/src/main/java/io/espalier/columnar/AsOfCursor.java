@@ -7,8 +7,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads several runs of counts as one collection at a time: each (key, val) once, in order, with the
- * sum of its counts over all runs and all times up to that time, where the sum is not zero.
+ * Reads several runs of counts as one collection at a time: each (key, val) once, in order, with
+ * the sum of its counts over all runs and all times up to that time, where the sum is not zero.
  *
  * <p>It walks from a first key on, forward only, and opens only chunks that it comes to. The row is
  * borrowed: valid until the next call. The owner closes the cursor. Not thread-safe.

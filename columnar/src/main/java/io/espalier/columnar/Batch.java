@@ -19,7 +19,9 @@ public final class Batch implements Run, AutoCloseable {
     private final List<@Nullable Chunk> chunks = new ArrayList<>();
     private long updateCount;
     private long sizeBytes;
+    private boolean closed;
 
+    /** An empty batch. */
     public Batch(TrieType type) {
         this.type = type;
     }
@@ -29,26 +31,70 @@ public final class Batch implements Run, AutoCloseable {
         return new ImageSink() {
             @Override
             public void accept(Lease image, TrieView view) {
-                add(Chunk.of(pager, image, view, depth));
+                Chunk chunk = Chunk.of(pager, image, view, depth);
+                boolean done = false;
+                try {
+                    add(chunk);
+                    done = true;
+                } finally {
+                    if (!done) {
+                        chunk.close();
+                    }
+                }
             }
 
             @Override
             public boolean offer(Chunk chunk) {
-                add(chunk.share());
+                Chunk shared = chunk.share();
+                boolean done = false;
+                try {
+                    add(shared);
+                    done = true;
+                } finally {
+                    if (!done) {
+                        shared.close();
+                    }
+                }
                 return true;
             }
         };
     }
 
-    /** Appends a chunk that lies above all others; the batch owns this hold on it. */
+    /**
+     * Appends a chunk that lies above all others; the batch owns this hold on it.
+     *
+     * @throws IllegalArgumentException if it is of another type, or does not lie above; it is still
+     *     the caller's then
+     * @throws IllegalStateException if the batch is closed; the same
+     */
     public void add(Chunk chunk) {
+        checkOpen();
+        if (!chunk.type().equals(type)) {
+            throw new IllegalArgumentException("a chunk of " + chunk.type() + ", expected " + type);
+        }
+        Chunk last = chunks.isEmpty() ? null : chunks.getLast();
+        if (last != null && !last.fence().endsBelow(chunk.fence())) {
+            throw new IllegalArgumentException(
+                    chunk + " does not start above the last of " + chunks.size() + " chunks");
+        }
         chunks.add(chunk);
         updateCount += chunk.updateCount();
         sizeBytes += chunk.sizeBytes();
     }
 
-    /** Chunk {@code index}; still owned by the batch. */
+    private void checkOpen() {
+        if (closed) {
+            throw new IllegalStateException("batch is closed");
+        }
+    }
+
+    /**
+     * Chunk {@code index}; still owned by the batch.
+     *
+     * @throws IllegalStateException if it was consumed, or the batch is closed
+     */
     public Chunk chunk(long index) {
+        checkOpen();
         Chunk chunk = chunks.get((int) index);
         if (chunk == null) {
             throw new IllegalStateException("chunk " + index + " was consumed");
@@ -63,6 +109,7 @@ public final class Batch implements Run, AutoCloseable {
 
     @Override
     public long chunkCount() {
+        checkOpen();
         return chunks.size();
     }
 
@@ -78,6 +125,7 @@ public final class Batch implements Run, AutoCloseable {
 
     @Override
     public long seek(Column probes, long probe, long from) {
+        checkOpen();
         long size = chunks.size();
         if (from >= size || !below(from, probes, probe)) {
             return from;
@@ -135,6 +183,7 @@ public final class Batch implements Run, AutoCloseable {
                 chunk.close();
             }
         }
+        closed = true;
         chunks.clear();
         updateCount = 0;
         sizeBytes = 0;

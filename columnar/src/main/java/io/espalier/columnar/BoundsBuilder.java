@@ -67,16 +67,16 @@ final class BoundsBuilder implements AutoCloseable {
             return;
         }
         long step = source.stride();
+        long rest = groups - 1;
         if (strided) {
-            if (step != 0 && step == stride) {
-                count += groups - 1;
+            // no group is empty, so that as many members as groups mean one member each
+            boolean single = source.end(to - 1) - source.end(from) == rest;
+            if (stride == (single ? 1 : step)) {
+                count += rest;
                 return;
             }
-            if (step == 0 || groups > 1) {
-                spread();
-            }
+            spread();
         }
-        long rest = groups - 1;
         long target = offsets.reserve(rest * Integer.BYTES);
         if (step == 0) {
             Words.copyAdding(
@@ -102,14 +102,7 @@ final class BoundsBuilder implements AutoCloseable {
         if (count == 0) {
             return 0;
         }
-        return strided
-                ? stride * count
-                : Words.getUnsignedInt(segment, offsets.offset(), count);
-    }
-
-    /** The bytes of the column once every group is closed, without padding. */
-    long closedBytes() {
-        return strided ? 0 : (count + 1) * Integer.BYTES;
+        return strided ? stride * count : Words.getUnsignedInt(segment, offsets.offset(), count);
     }
 
     /** Opens the last closed group again. */

@@ -2,20 +2,33 @@ package io.espalier.columnar;
 
 import io.espalier.memory.Lease;
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Cuts a sorted, consolidated stream of pieces into chunks of a target size and sends them to a
- * sink. A chunk is sealed as soon as it has at least the target size, so that none exceeds it by
- * more than one update, and any two neighbours sum to more than the target: the test is "at least",
- * never a window, whatever the size of a row.
+ * Cuts a sorted, consolidated stream of pieces into chunks and sends them to a sink. This is where
+ * chains are graded, by the {@linkplain TrieView#flatBytes() flat size} of chunks:
  *
- * <p>The owner closes it; what was not {@linkplain #finish finished} is dropped then. Not
- * thread-safe.
+ * <ul>
+ *   <li>a chunk is sealed as soon as it has at least the target size, so that none exceeds it by
+ *       more than one update: the test is "at least", never a window, whatever the size of a row;
+ *   <li>any two neighbours sum to more than the target, also where whole chunks are shared between
+ *       pieces that are copied.
+ * </ul>
+ *
+ * <p>The flat size does not depend on encodings: a constant that breaks makes an image larger, and
+ * never a chunk too large. A chunk that is shared but smaller than the target waits until it is
+ * known whether what follows has to be joined to it.
+ *
+ * <p>After an exception from the sink or from memory, the chain can only be closed. The owner
+ * closes it; what was not {@linkplain #finish finished} is dropped then. Not thread-safe.
  */
 public final class ChainBuilder implements AutoCloseable {
 
-    /** The default target size of a chunk: 256 KiB. */
-    public static final long TARGET_BYTES_DEFAULT = 256L << 10;
+    /** The default target size of a chunk: 512 KiB, flat; most images are half of it or less. */
+    public static final long TARGET_BYTES_DEFAULT = 512L << 10;
+
+    /** Keys and vals that are appended one by one are smaller than this: 1 GiB. */
+    private static final long VALUE_BYTES_MAX = 1L << 30;
 
     private final TrieBuilder builder;
     private final long targetBytes;
@@ -24,9 +37,17 @@ public final class ChainBuilder implements AutoCloseable {
     private final Column oneKey = new Column();
     private final Column oneVal = new Column();
 
+    /** What certainly fits into the builder; less than what does, and 0 when that is not known. */
+    private long room;
+
+    /** A shared chunk below the target, above everything sent; the builder is empty meanwhile. */
+    private @Nullable Chunk pending;
+
     /**
+     * Starts a chain.
+     *
      * @param builder empty; closed with this
-     * @param targetBytes the size from which a chunk is sealed
+     * @param targetBytes the flat size from which a chunk is sealed
      */
     public ChainBuilder(TrieBuilder builder, long targetBytes, ImageSink sink) {
         if (targetBytes < 1 || targetBytes > TrieLayout.COLUMN_BYTES_MAX / 4) {
@@ -43,81 +64,205 @@ public final class ChainBuilder implements AutoCloseable {
         return builder.type();
     }
 
-    /** Appends the keys {@code [from, to)} of a view with everything below them. */
+    /**
+     * Appends the keys {@code [from, to)} of a view with everything below them.
+     *
+     * @throws IndexOutOfBoundsException if the view has no such keys
+     * @throws IllegalArgumentException if they do not start above what was appended last
+     */
     public void appendKeys(TrieView view, long from, long to) {
+        if (from < 0 || to < from || to > view.keyCount()) {
+            throw new IndexOutOfBoundsException(
+                    "keys [" + from + ", " + to + ") of a view of " + view.keyCount());
+        }
         if (from < to) {
-            appendUpdates(view, view.updatesFromKey(from), view.updatesFromKey(to));
+            long firstVal = view.valsFrom(from);
+            long endVal = view.valsFrom(to);
+            appendPiece(
+                    view,
+                    view.updatesFrom(firstVal),
+                    view.updatesFrom(endVal),
+                    firstVal,
+                    endVal - 1,
+                    from,
+                    to - 1);
         }
     }
 
     /** Appends the updates {@code [from, to)} of a view. */
     void appendUpdates(TrieView view, long from, long to) {
+        if (from < to) {
+            long firstVal = view.valOfUpdate(from);
+            long lastVal = view.valOfUpdate(to - 1);
+            long firstKey = view.keyOfVal(firstVal);
+            appendPiece(view, from, to, firstVal, lastVal, firstKey, view.keyOfVal(lastVal));
+        }
+    }
+
+    /** Appends updates whose first and last val and key are known. */
+    void appendPiece(
+            TrieView view,
+            long from,
+            long to,
+            long firstVal,
+            long lastVal,
+            long firstKey,
+            long lastKey) {
+        long bytes = view.flatBytes(firstKey, lastKey + 1, firstVal, lastVal + 1, from, to);
+        if (bytes > room) {
+            makeRoom();
+        }
+        if (bytes <= room) {
+            builder.appendPiece(view, from, to, firstVal, lastVal, firstKey, lastKey);
+            room -= bytes;
+        } else {
+            appendCut(view, from, to);
+        }
+    }
+
+    /** Appends updates that do not fit into one chunk together with what is there. */
+    private void appendCut(TrieView view, long from, long to) {
         long at = from;
         while (at < to) {
-            makeRoom(view, at);
-            long next = cut(view, at, to, targetBytes - builder.sealedBytes());
+            makeRoom();
+            long next = cut(view, at, to);
             builder.appendUpdates(view, at, next);
             at = next;
         }
+        room = 0;
+    }
+
+    /** The bytes of room that are left, after sealing what is full; 1 or more. */
+    long makeRoom() {
+        join();
+        room = targetBytes - builder.flatBytes();
+        if (room <= 0) {
+            seal();
+        }
+        return room;
+    }
+
+    /** How far updates from {@code from} fit into the room: at least one. */
+    private long cut(TrieView view, long from, long to) {
+        if (flatBytes(view, from, to) <= room) {
+            return to;
+        }
+        long low = from + 1; // taken in any case
+        long high = to; // too large
+        while (low + 1 < high) {
+            long middle = (low + high) >>> 1;
+            if (flatBytes(view, from, middle) <= room) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        return low;
+    }
+
+    private static long flatBytes(TrieView view, long from, long to) {
+        long firstVal = view.valOfUpdate(from);
+        long lastVal = view.valOfUpdate(to - 1);
+        long firstKey = view.keyOfVal(firstVal);
+        long lastKey = view.keyOfVal(lastVal);
+        return view.flatBytes(firstKey, lastKey + 1, firstVal, lastVal + 1, from, to);
     }
 
     /**
-     * Appends a whole chunk: by sharing it where the sink agrees and the neighbours allow, else by
-     * copy. The view is bound to the chunk.
+     * Shares a whole chunk that lies above everything appended, unopened. Does nothing if it has to
+     * be copied: since the sink asks for a copy, or because it is too large or too small to stand
+     * beside its neighbours.
+     *
+     * @return whether it was shared
      */
-    void appendChunk(Chunk chunk, TrieView view) {
-        if (!shareChunk(chunk)) {
-            appendUpdates(view, 0, view.updateCount());
+    boolean shareChunk(Chunk chunk) {
+        long size = chunk.flatBytes();
+        if (chunk.exceeds(targetBytes)) {
+            return false;
+        }
+        if (pending != null) {
+            if (pending.flatBytes() + size <= targetBytes) {
+                return false;
+            }
+            sendPending();
+        }
+        if (!builder.isEmpty()) {
+            if (builder.flatBytes() + size <= targetBytes) {
+                return false;
+            }
+            seal();
+        }
+        room = 0;
+        if (size < targetBytes) {
+            pending = chunk.share();
+            return true;
+        }
+        return sink.offer(chunk);
+    }
+
+    /** Sends the pending chunk, or copies it if the sink wants that. */
+    private void sendPending() {
+        Chunk chunk = pending;
+        if (chunk != null) {
+            if (sink.offer(chunk)) {
+                pending = null;
+                chunk.close();
+            } else {
+                join();
+            }
         }
     }
 
-    /** Shares a whole chunk if the sink agrees and the grading rule holds; else does nothing. */
-    boolean shareChunk(Chunk chunk) {
-        return mayFollow(chunk.sizeBytes()) && offer(chunk);
-    }
-
     /**
-     * Sends on a whole sealed image if the grading rule holds; else does nothing.
+     * Sends on a whole sealed image that was built for the same target, if it can stand beside its
+     * neighbours; else does nothing.
      *
      * @return whether the lease is taken
      */
     boolean takeImage(Lease image, TrieView view) {
-        if (!mayFollow(view.sizeBytes())) {
+        long size =
+                view.flatBytes(
+                        0, view.keyCount(), 0, view.valCount(), 0, view.updateCount());
+        if (pending != null || size < targetBytes) {
             return false;
         }
         boolean done = false;
         try {
-            finish();
+            if (!builder.isEmpty()) {
+                seal();
+            }
             done = true;
         } finally {
             if (!done) {
                 image.close();
             }
         }
+        room = 0;
         sink.accept(image, view);
         return true;
     }
 
-    /** Whether a chunk of a size may stand by itself: neighbours sum to more than the target. */
-    private boolean mayFollow(long sizeBytes) {
-        return sizeBytes >= targetBytes / 2
-                && (builder.isEmpty() || builder.sealedBytes() + sizeBytes > targetBytes);
-    }
-
-    private boolean offer(Chunk chunk) {
-        if (builder.isEmpty()) {
-            return sink.offer(chunk);
+    /** Makes the pending chunk the start of the next one, by copy. */
+    private void join() {
+        Chunk chunk = pending;
+        if (chunk != null) {
+            ChunkPin pin = chunk.open(sealed);
+            try {
+                builder.meld(sealed);
+            } finally {
+                pin.close();
+            }
+            pending = null;
+            chunk.close();
         }
-        // a shared chunk that the sink then refuses leaves one chunk below the target: harmless
-        seal();
-        return sink.offer(chunk);
     }
 
     /**
      * Appends one update of a trie of bytes to bytes with counts. It must lie above all before it,
      * by (key, val, time).
      *
-     * @throws IllegalArgumentException if it does not; nothing is appended then
+     * @throws IllegalArgumentException if it does not, counts zero, or has a key or val of 1 GiB or
+     *     more; nothing is appended then
      */
     public void append(
             MemorySegment keySegment,
@@ -128,6 +273,22 @@ public final class ChainBuilder implements AutoCloseable {
             long valSize,
             long time,
             long diff) {
+        if (keySize >= VALUE_BYTES_MAX || valSize >= VALUE_BYTES_MAX || diff == 0) {
+            throw new IllegalArgumentException(
+                    "an update of "
+                            + keySize
+                            + " and "
+                            + valSize
+                            + " bytes that counts "
+                            + diff
+                            + "; keys and vals have less than "
+                            + VALUE_BYTES_MAX
+                            + " bytes, and counts are not zero");
+        }
+        if (!type().equals(TrieType.BYTES_TO_BYTES)) {
+            throw new IllegalArgumentException("bytes to bytes for a chain of " + type());
+        }
+        join();
         oneKey.bind(
                 ColumnType.Kind.BYTES,
                 TrieLayout.CONSTANT,
@@ -157,9 +318,9 @@ public final class ChainBuilder implements AutoCloseable {
                                                     && Long.compareUnsigned(
                                                                     builder.lastTime(), time)
                                                             < 0)));
-            if (!above || diff == 0) {
+            if (!above) {
                 throw new IllegalArgumentException(
-                        "an update that is not above the last one, or counts zero, after "
+                        "an update that is not above the last one, after "
                                 + builder.updateCount()
                                 + " updates");
             }
@@ -176,93 +337,32 @@ public final class ChainBuilder implements AutoCloseable {
 
     /** The builder, with room for one more update. */
     TrieBuilder roomForOne() {
-        if (builder.sealedBytes() >= targetBytes) {
-            seal();
-        }
+        makeRoom();
+        room = 0;
         return builder;
     }
 
     /** The builder as it is: for folding into the last update. */
     TrieBuilder builder() {
+        join();
+        room = 0;
         return builder;
-    }
-
-    private void makeRoom(TrieView view, long at) {
-        long size = builder.sealedBytes();
-        if (size >= targetBytes || (size >= targetBytes / 2 && wouldSpread(view, at, size))) {
-            seal();
-        }
-    }
-
-    /** Whether the next update ends a constant column and so makes the chunk far too large. */
-    private boolean wouldSpread(TrieView view, long at, long size) {
-        long extra = 0;
-        if (spreads(builder.times(), view.times(), at)) {
-            extra += builder.updateCount() * Long.BYTES;
-        }
-        if (spreads(builder.diffs(), view.diffs(), at)) {
-            extra += builder.updateCount() * Long.BYTES;
-        }
-        return extra > 0 && size + extra > targetBytes;
-    }
-
-    private static boolean spreads(ColumnBuilder column, Column next, long at) {
-        return column.encoding() == TrieLayout.CONSTANT && column.lastLong() != next.longAt(at);
-    }
-
-    /** How far pieces from {@code from} fit into {@code room} bytes: at least one update. */
-    private long cut(TrieView view, long from, long to, long room) {
-        if (bytesOf(view, from, to) <= room) {
-            return to;
-        }
-        long low = from + 1; // taken in any case
-        long high = to; // too large
-        while (low + 1 < high) {
-            long middle = (low + high) >>> 1;
-            if (bytesOf(view, from, middle) <= room) {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        return low;
-    }
-
-    private long bytesOf(TrieView view, long from, long to) {
-        Column keys = view.keys();
-        Column vals = view.vals();
-        long firstVal = view.valOfUpdate(from);
-        long endVal = view.valOfUpdate(to - 1) + 1;
-        long firstKey = view.keyOfVal(firstVal);
-        long endKey = view.keyOfVal(endVal - 1) + 1;
-        long bytes = keys.bytesOf(firstKey, endKey) + vals.bytesOf(firstVal, endVal);
-        bytes += keys.isVariable() ? (endKey - firstKey) * Integer.BYTES : 0;
-        bytes += vals.isVariable() ? (endVal - firstVal) * Integer.BYTES : 0;
-        bytes += view.keyBounds().stride() == 0 ? (endKey - firstKey) * Integer.BYTES : 0;
-        bytes += view.valBounds().stride() == 0 ? (endVal - firstVal) * Integer.BYTES : 0;
-        int words =
-                (view.times().isConstant() && builder.times().encoding() != TrieLayout.FIXED ? 0 : 1)
-                        + (view.diffs().isConstant()
-                                        && builder.diffs().encoding() != TrieLayout.FIXED
-                                ? 0
-                                : 1);
-        bytes += (to - from) * words * Long.BYTES;
-        if (view.type().diff() == DiffType.UPSERT) {
-            Column payloads = view.payloads();
-            bytes += payloads.bytesOf(from, to);
-            bytes += payloads.isVariable() ? (to - from) * Integer.BYTES : 0;
-        }
-        return bytes;
     }
 
     private void seal() {
         Lease image = builder.seal();
+        room = targetBytes;
         sealed.bind(builder.memory(), image.offset());
-        sink.accept(image, sealed);
+        try {
+            sink.accept(image, sealed);
+        } finally {
+            sealed.unbind();
+        }
     }
 
     /** Sends what is left as the last chunk. The builder can be used for another chain then. */
     public void finish() {
+        sendPending();
         if (!builder.isEmpty()) {
             seal();
         }
@@ -270,6 +370,11 @@ public final class ChainBuilder implements AutoCloseable {
 
     @Override
     public void close() {
+        Chunk chunk = pending;
+        pending = null;
+        if (chunk != null) {
+            chunk.close();
+        }
         builder.close();
     }
 }

@@ -22,6 +22,8 @@ public final class Chunk implements AutoCloseable {
     private final TrieType type;
     private final long keyCount;
     private final long updateCount;
+    private final long flatBytes;
+    private final long flatBytesOfLast;
     private final long timeMin;
     private final long timeMax;
     private final AtomicInteger holders = new AtomicInteger(1);
@@ -32,6 +34,8 @@ public final class Chunk implements AutoCloseable {
         this.type = view.type();
         this.keyCount = view.keyCount();
         this.updateCount = view.updateCount();
+        this.flatBytes = view.flatBytes();
+        this.flatBytesOfLast = view.flatBytesOfLast();
         this.timeMin = view.timeMin();
         this.timeMax = view.timeMax();
         // last: from here on the pager may move the body
@@ -73,17 +77,20 @@ public final class Chunk implements AutoCloseable {
         }
     }
 
-    /** Takes another hold on the chunk; each hold is closed once. */
+    /**
+     * Takes another hold on the chunk; each hold is closed once.
+     *
+     * @throws IllegalStateException if the last hold was closed
+     */
     public Chunk share() {
-        int before = holders.getAndUpdate(n -> n == 0 ? 0 : n + 1);
-        if (before == 0) {
+        if (holders.getAndUpdate(n -> n == 0 ? 0 : n + 1) == 0) {
             throw closed();
         }
         return this;
     }
 
-    private static IllegalStateException closed() {
-        return new IllegalStateException("chunk is closed");
+    private IllegalStateException closed() {
+        return new IllegalStateException(this + " is closed");
     }
 
     /** The type of the trie. */
@@ -104,6 +111,16 @@ public final class Chunk implements AutoCloseable {
         return image.sizeBytes();
     }
 
+    /** What the chunk is graded by: see {@link TrieView#flatBytes()}. */
+    public long flatBytes() {
+        return flatBytes;
+    }
+
+    /** Whether the chunk is more than one update larger than a target size. */
+    boolean exceeds(long targetBytes) {
+        return flatBytes - flatBytesOfLast >= targetBytes;
+    }
+
     /** The least time, unsigned. */
     public long timeMin() {
         return timeMin;
@@ -114,8 +131,15 @@ public final class Chunk implements AutoCloseable {
         return timeMax;
     }
 
-    /** The first and last (key, val, time). */
+    /**
+     * The first and last (key, val, time); valid until the chunk is closed.
+     *
+     * @throws IllegalStateException if it is
+     */
     public Fence fence() {
+        if (holders.get() == 0) {
+            throw closed();
+        }
         return fence;
     }
 
@@ -129,7 +153,12 @@ public final class Chunk implements AutoCloseable {
         return image;
     }
 
-    /** Pins the body and binds {@code view} to it. The caller closes the pin. */
+    /**
+     * Pins the body and binds {@code view} to it until the pin is closed, which the caller does, on
+     * the thread that uses the view.
+     *
+     * @throws IllegalStateException if the chunk is closed
+     */
     public ChunkPin open(TrieView view) {
         if (holders.get() == 0) {
             throw closed();
@@ -144,17 +173,27 @@ public final class Chunk implements AutoCloseable {
                 pin.close();
             }
         }
-        return pin::close;
+        return new Opened(pin, view, view.binding());
+    }
+
+    /** A pin, and the binding that ends with it. */
+    private record Opened(Pin pin, TrieView view, long binding) implements ChunkPin {
+        @Override
+        public void close() {
+            pin.close();
+            if (view.binding() == binding) {
+                view.unbind();
+            }
+        }
     }
 
     @Override
     public void close() {
-        int left = holders.decrementAndGet();
-        if (left < 0) {
-            holders.set(0);
+        int before = holders.getAndUpdate(n -> n == 0 ? 0 : n - 1);
+        if (before == 0) {
             throw closed();
         }
-        if (left == 0) {
+        if (before == 1) {
             fence.close();
             image.close();
         }

@@ -23,6 +23,7 @@ public final class Column {
     private long data;
     private long offsets;
     private long count;
+    private boolean ascending;
 
     Column() {}
 
@@ -42,10 +43,18 @@ public final class Column {
         this.offsets = offsets;
         this.data = data;
         this.count = count;
+        this.ascending = false;
     }
 
     void bind(Column other) {
-        bind(other.kind, other.encoding, other.width, other.segment, other.offsets, other.data, other.count);
+        bind(
+                other.kind,
+                other.encoding,
+                other.width,
+                other.segment,
+                other.offsets,
+                other.data,
+                other.count);
     }
 
     /** How many values there are. */
@@ -110,15 +119,50 @@ public final class Column {
         return segment.get(Layouts.LONG, data + index * stride);
     }
 
-    /** The bytes that values {@code [from, to)} hold, without offsets. */
+    /** The bytes that values {@code [from, to)} of a variable column hold, without offsets. */
     long bytesOf(long from, long to) {
-        return switch (encoding) {
-            case TrieLayout.VARIABLE ->
-                    Words.getUnsignedInt(segment, offsets, to)
-                            - Words.getUnsignedInt(segment, offsets, from);
-            case TrieLayout.FIXED -> (to - from) * width;
-            default -> 0;
+        assert encoding == TrieLayout.VARIABLE;
+        return Words.getUnsignedInt(segment, offsets, to)
+                - Words.getUnsignedInt(segment, offsets, from);
+    }
+
+    /**
+     * The bytes that values {@code [from, to)} take when every value is written out, with an offset
+     * each if their kind has no fixed size: a measure that does not depend on the encoding, and
+     * that adds up over ranges.
+     */
+    long flatBytes(long from, long to) {
+        return switch (kind) {
+            case UNIT -> 0;
+            case LONG, TUPLE -> (to - from) * width;
+            case BYTES ->
+                    (encoding == TrieLayout.VARIABLE
+                                    ? Words.getUnsignedInt(segment, offsets, to)
+                                            - Words.getUnsignedInt(segment, offsets, from)
+                                    : (to - from) * width)
+                            + (to - from) * TrieLayout.OFFSET_BYTES;
         };
+    }
+
+    /**
+     * Whether every value is greater than the one before, as keys and probes are. Known for the
+     * keys of a chunk; else found out by comparing all, once for each binding.
+     */
+    boolean isAscending() {
+        if (!ascending) {
+            for (long i = 1; i < count; i++) {
+                if (compare(this, i - 1, this, i) >= 0) {
+                    return false;
+                }
+            }
+            ascending = true;
+        }
+        return true;
+    }
+
+    /** Says that the values ascend, which sealed keys do. */
+    void setAscending() {
+        ascending = true;
     }
 
     /** Compares value {@code i} of {@code a} with value {@code j} of {@code b}, of one kind. */
@@ -144,7 +188,8 @@ public final class Column {
         for (long at = 0; at < a.width; at += Long.BYTES) {
             int order =
                     Long.compare(
-                            a.segment.get(Layouts.LONG, x + at), b.segment.get(Layouts.LONG, y + at));
+                            a.segment.get(Layouts.LONG, x + at),
+                            b.segment.get(Layouts.LONG, y + at));
             if (order != 0) {
                 return order;
             }
@@ -191,7 +236,8 @@ public final class Column {
                 return 0;
             }
             // most runs are short or cover everything: look at one value before the bulk compare
-            if (countMax == 0 || !Bytes.equal(a.segment, a.offsetOf(i), b.segment, b.offsetOf(j), a.width)) {
+            if (countMax == 0
+                    || !Bytes.equal(a.segment, a.offsetOf(i), b.segment, b.offsetOf(j), a.width)) {
                 return 0;
             }
             if (a.width == 0) {
@@ -201,10 +247,37 @@ public final class Column {
             long at = Bytes.commonPrefix(a.segment, a.offsetOf(i), b.segment, b.offsetOf(j), size);
             return at / a.width;
         }
+        if (a.encoding == TrieLayout.VARIABLE && b.encoding == TrieLayout.VARIABLE) {
+            return equalVariableRun(a, i, b, j, countMax);
+        }
         long run = 0;
         while (run < countMax && compare(a, i + run, b, j + run) == 0) {
             run++;
         }
         return run;
+    }
+
+    /** Values are equal as long as their sizes are and then the bytes of all of them. */
+    private static long equalVariableRun(Column a, long i, Column b, long j, long countMax) {
+        if (countMax == 0 || compare(a, i, b, j) != 0) {
+            return 0;
+        }
+        long startA = Words.getUnsignedInt(a.segment, a.offsets, i);
+        long startB = Words.getUnsignedInt(b.segment, b.offsets, j);
+        long delta = startB - startA;
+        long run = 1;
+        while (run < countMax
+                && Words.getUnsignedInt(b.segment, b.offsets, j + run + 1)
+                        == Words.getUnsignedInt(a.segment, a.offsets, i + run + 1) + delta) {
+            run++;
+        }
+        long bytes = Words.getUnsignedInt(a.segment, a.offsets, i + run) - startA;
+        long equal =
+                Bytes.commonPrefix(a.segment, a.data + startA, b.segment, b.data + startB, bytes);
+        if (equal == bytes) {
+            return run;
+        }
+        // the value that the first different byte belongs to: ends ascend
+        return Words.firstAbove(a.segment, a.offsets, i + 1, i + run + 1, startA + equal) - i - 1;
     }
 }

@@ -16,6 +16,8 @@ import java.lang.foreign.MemorySegment;
  */
 public final class ColumnBuilder implements AutoCloseable {
 
+    private static final long BYTES_MAX = TrieLayout.COLUMN_BYTES_MAX;
+
     private final ColumnType type;
     private final boolean distinct;
     private final MemorySegment segment;
@@ -62,7 +64,8 @@ public final class ColumnBuilder implements AutoCloseable {
     long sealedBytes() {
         return switch (encoding) {
             case TrieLayout.VARIABLE ->
-                    TrieLayout.align((count + 1) * Integer.BYTES) + TrieLayout.align(data.sizeBytes());
+                    TrieLayout.align((count + 1) * Integer.BYTES)
+                            + TrieLayout.align(data.sizeBytes());
             case TrieLayout.ABSENT -> 0;
             default -> TrieLayout.align(data.sizeBytes());
         };
@@ -84,12 +87,33 @@ public final class ColumnBuilder implements AutoCloseable {
         return bind(new Column());
     }
 
-    /** Appends a long. */
+    /**
+     * The bytes of all values written out, with an offset each if their kind has no fixed size: see
+     * {@link Column#flatBytes}.
+     */
+    long flatBytes() {
+        return switch (type.kind()) {
+            case UNIT -> 0;
+            case LONG, TUPLE -> count * width;
+            case BYTES ->
+                    (encoding == TrieLayout.VARIABLE ? data.sizeBytes() : count * width)
+                            + count * TrieLayout.OFFSET_BYTES;
+        };
+    }
+
+    /**
+     * Appends a long.
+     *
+     * @throws IllegalArgumentException if the column is of another kind
+     */
     public void append(long value) {
-        if (encoding == TrieLayout.FIXED && width == Long.BYTES) {
+        if (encoding == TrieLayout.FIXED && type.kind() == ColumnType.Kind.LONG) {
             data.appendLong(value);
             count++;
             return;
+        }
+        if (type.kind() != ColumnType.Kind.LONG) {
+            throw new IllegalArgumentException("a long for a column of " + type);
         }
         appendRepeated(value, 1);
     }
@@ -121,20 +145,48 @@ public final class ColumnBuilder implements AutoCloseable {
         count += times;
     }
 
+    private void checkValue(long size) {
+        int expected = type.fixedWidth();
+        if (size < 0 || (expected >= 0 ? size != expected : flatBytes() + size > BYTES_MAX)) {
+            throw new IllegalArgumentException(
+                    "a value of "
+                            + size
+                            + " bytes for a column of "
+                            + type
+                            + " with "
+                            + dataBytes()
+                            + " bytes; "
+                            + (expected >= 0
+                                    ? "its values have " + expected
+                                    : "a chunk holds at most " + BYTES_MAX));
+        }
+    }
+
     private int startEncoding(long times) {
         return distinct && times == 1 ? TrieLayout.FIXED : TrieLayout.CONSTANT;
     }
 
-    /** Appends a run of native bytes. */
+    /**
+     * Appends one value, a run of native bytes: for a tuple its longs, little-endian.
+     *
+     * @throws IllegalArgumentException if values of the column have another size, or the column
+     *     would exceed {@value TrieLayout#COLUMN_BYTES_MAX} bytes
+     */
     public void append(MemorySegment source, long sourceOffset, long size) {
+        checkValue(size);
         if (prepare(source, sourceOffset, size, 1)) {
             data.append(source, sourceOffset, size);
             closeValue();
         }
     }
 
-    /** Appends a run of bytes of the heap. */
+    /**
+     * Appends one value, a run of bytes of the heap.
+     *
+     * @throws IllegalArgumentException as for native bytes
+     */
     public void append(byte[] source, int from, int size) {
+        checkValue(size);
         // the kernels see native bytes only
         scratch.clear();
         scratch.append(source, from, size);
@@ -193,19 +245,23 @@ public final class ColumnBuilder implements AutoCloseable {
         long size = source.width();
         long at = source.offsetOf(from);
         long bytes = values * size;
-        if (encoding == TrieLayout.ABSENT && (distinct || values > 1)) {
-            // a range of several values is hardly ever constant; if it is, the next merge sees it
-            encoding = TrieLayout.FIXED;
+        if (encoding == TrieLayout.ABSENT) {
             width = size;
-        } else if (encoding == TrieLayout.ABSENT
-                || (encoding == TrieLayout.CONSTANT
-                        && size == width
-                        && Bytes.equal(source.segment(), at, segment, data.offset(), size)
-                        && allEqual(source.segment(), at, size, values))) {
-            boolean copy = prepare(source.segment(), at, size, values);
-            assert !copy : "a constant was extended";
-            return;
+            if (distinct || !allEqual(source.segment(), at, size, values)) {
+                encoding = TrieLayout.FIXED;
+            } else {
+                encoding = TrieLayout.CONSTANT;
+                data.append(source.segment(), at, size);
+                count = values;
+                return;
+            }
         } else if (encoding == TrieLayout.CONSTANT) {
+            if (size == width
+                    && Bytes.equal(source.segment(), at, segment, data.offset(), size)
+                    && allEqual(source.segment(), at, size, values)) {
+                count += values;
+                return;
+            }
             spread();
         }
         if (encoding == TrieLayout.FIXED && width != size) {
@@ -222,13 +278,11 @@ public final class ColumnBuilder implements AutoCloseable {
             offsets.advance(values * Integer.BYTES);
         }
         count += values;
-        checkSize();
     }
 
     private static boolean allEqual(MemorySegment segment, long at, long size, long values) {
         long bytes = (values - 1) * size;
-        return bytes == 0
-                || Bytes.commonPrefix(segment, at, segment, at + size, bytes) == bytes;
+        return bytes == 0 || Bytes.commonPrefix(segment, at, segment, at + size, bytes) == bytes;
     }
 
     private void appendVariable(Column source, long from, long to) {
@@ -256,7 +310,6 @@ public final class ColumnBuilder implements AutoCloseable {
                 (int) delta);
         offsets.advance((to - from) * Integer.BYTES);
         count += to - from;
-        checkSize();
     }
 
     /**
@@ -271,7 +324,6 @@ public final class ColumnBuilder implements AutoCloseable {
                 if (encoding == TrieLayout.CONSTANT) {
                     data.append(source, sourceOffset, size);
                     count = times;
-                    checkSize();
                     return false;
                 }
             }
@@ -301,15 +353,6 @@ public final class ColumnBuilder implements AutoCloseable {
             offsets.appendInt((int) data.sizeBytes());
         }
         count++;
-        checkSize();
-    }
-
-    private void checkSize() {
-        if (data.sizeBytes() > TrieLayout.COLUMN_BYTES_MAX) {
-            throw new IllegalArgumentException(
-                    "a column of " + data.sizeBytes() + " bytes; a chunk holds at most "
-                            + TrieLayout.COLUMN_BYTES_MAX);
-        }
     }
 
     /** From one value to one for each. */

@@ -38,7 +38,11 @@ public record ColumnType(Kind kind, int words) {
     public ColumnType {
         if (kind == Kind.TUPLE ? words < 1 || words > WORDS_MAX : words != 0) {
             throw new IllegalArgumentException(
-                    kind + " of " + words + " words; a tuple has 1 to " + WORDS_MAX
+                    kind
+                            + " of "
+                            + words
+                            + " words; a tuple has 1 to "
+                            + WORDS_MAX
                             + ", the other kinds 0");
         }
     }

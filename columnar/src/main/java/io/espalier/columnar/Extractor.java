@@ -3,9 +3,9 @@ package io.espalier.columnar;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Bulk reads of a run: sorted, distinct probe keys in, an owned chain of chunks out. Nothing that is
- * borrowed from a chunk outlives the visit to it, so bodies may be anywhere: each is pinned once, at
- * most, and released before the next.
+ * Bulk reads of a run: sorted, distinct probe keys in, an owned chain of chunks out. Nothing that
+ * is borrowed from a chunk outlives the visit to it, so bodies may be anywhere: each is pinned
+ * once, at most, and released before the next.
  *
  * <p>Equal stretches of probes and keys are found by bulk comparison and taken by one range copy; a
  * resident chunk that is wanted whole is shared. A key may straddle chunks: the probe that equals a
@@ -19,27 +19,47 @@ public final class Extractor {
 
     private final TrieView view = new TrieView();
 
+    /** An extractor, for any number of runs one after another. */
     public Extractor() {}
 
     /**
      * Copies all updates of the probed keys to {@code out}, which is not finished by this.
      *
      * @param probes ascending, without duplicates, of the key type of the run
-     * @throws IllegalArgumentException if probes are not ascending, as far as that is noticed: an
-     *     assertion checks all of them
+     * @throws IllegalArgumentException if probes are of another type or do not ascend; nothing is
+     *     copied then. Whether they ascend is found out once for each binding of the column.
      */
     public void extract(Run run, Column probes, ChainBuilder out) {
-        if (probes.kind() != run.type().key().kind()) {
+        check(run, out);
+        ColumnType type = run.type().key();
+        if (probes.kind() != type.kind()
+                || (type.kind() == ColumnType.Kind.TUPLE
+                        && probes.count() > 0
+                        && probes.width() != type.fixedWidth())) {
             throw new IllegalArgumentException(
-                    "probes of " + probes.kind() + ", expected " + run.type().key().kind());
+                    "probes of "
+                            + probes.kind()
+                            + ", "
+                            + probes.width()
+                            + " bytes wide, for "
+                            + type);
         }
-        assert ascending(probes) : "probes are not ascending";
+        if (!probes.isAscending()) {
+            throw new IllegalArgumentException(
+                    probes.count() + " probes that do not ascend; sort them, without duplicates");
+        }
         long probe = 0;
         long chunk = 0;
         while (probe < probes.count()) {
             chunk = run.seek(probes, probe, chunk);
             if (chunk == run.chunkCount()) {
                 return;
+            }
+            Fence fence = run.fence(chunk);
+            if (fence != null && Column.compare(fence.keys(), 0, probes, probe) > 0) {
+                // probes in the gap before the chunk are misses: what is left may lie above it
+                probe = probes.gallop(probe, probes.count(), fence.keys(), 0);
+                continue;
             }
             Chunk shareable = run.shareable(chunk);
             ChunkPin pin = run.open(chunk, view);
@@ -54,10 +74,7 @@ public final class Extractor {
 
     /** Takes the hits of one chunk; returns the first probe that is not consumed. */
     private long extract(
-            @Nullable Chunk shareable,
-            Column probes,
-            long firstProbe,
-            ChainBuilder out) {
+            @Nullable Chunk shareable, Column probes, long firstProbe, ChainBuilder out) {
         Column keys = view.keys();
         long keyCount = view.keyCount();
         long probeCount = probes.count();
@@ -92,8 +109,13 @@ public final class Extractor {
         return probe;
     }
 
-    /** Copies everything to {@code out}, which is not finished by this: the scan path. */
+    /**
+     * Copies everything to {@code out}, which is not finished by this: the scan path.
+     *
+     * @throws IllegalArgumentException if the run is of another type
+     */
     public void fetch(Run run, ChainBuilder out) {
+        check(run, out);
         for (long chunk = 0; chunk < run.chunkCount(); chunk++) {
             Chunk shareable = run.shareable(chunk);
             if (shareable != null && shareable.isResident() && out.shareChunk(shareable)) {
@@ -108,12 +130,10 @@ public final class Extractor {
         }
     }
 
-    private static boolean ascending(Column probes) {
-        for (long i = 1; i < probes.count(); i++) {
-            if (Column.compare(probes, i - 1, probes, i) >= 0) {
-                return false;
-            }
+    private static void check(Run run, ChainBuilder out) {
+        if (!run.type().equals(out.type())) {
+            throw new IllegalArgumentException(
+                    "a run of " + run.type() + " for a chain of " + out.type());
         }
-        return true;
     }
 }

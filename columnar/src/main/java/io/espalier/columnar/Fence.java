@@ -61,7 +61,8 @@ public final class Fence implements AutoCloseable {
             return data + TrieLayout.align(firstSize + lastSize);
         }
         MemorySegment.copy(source.segment(), source.offsetOf(0), target, at, firstSize);
-        MemorySegment.copy(source.segment(), source.offsetOf(last), target, at + firstSize, lastSize);
+        MemorySegment.copy(
+                source.segment(), source.offsetOf(last), target, at + firstSize, lastSize);
         pair.bind(source.kind(), TrieLayout.FIXED, firstSize, target, at, at, 2);
         return at + TrieLayout.align(firstSize + lastSize);
     }
@@ -74,6 +75,18 @@ public final class Fence implements AutoCloseable {
     /** The first and the last val. */
     public Column vals() {
         return vals;
+    }
+
+    /** Whether the last update lies below the first of another fence, by (key, val, time). */
+    boolean endsBelow(Fence next) {
+        int order = Column.compare(keys, 1, next.keys, 0);
+        if (order == 0) {
+            order = Column.compare(vals, 1, next.vals, 0);
+            if (order == 0) {
+                order = Long.compareUnsigned(lastTime, next.firstTime);
+            }
+        }
+        return order < 0;
     }
 
     /** The time of the first update. */

@@ -28,7 +28,12 @@ final class ImageCheck {
         long updates = get(TrieLayout.UPDATES_AT);
         if (keys < 1 || vals < keys || updates < vals || updates > TrieLayout.COLUMN_BYTES_MAX) {
             throw new ImageException(
-                    "counts of keys, vals and updates are " + keys + ", " + vals + ", " + updates
+                    "counts of keys, vals and updates are "
+                            + keys
+                            + ", "
+                            + vals
+                            + ", "
+                            + updates
                             + "; expected 1 <= keys <= vals <= updates");
         }
         column(TrieLayout.KEYS, type.key().fixedWidth(), keys);
@@ -91,8 +96,9 @@ final class ImageCheck {
                 bytes = offsets(column, count, -1);
                 bytes += TrieLayout.align((count + 1) * Integer.BYTES);
             }
-            default -> throw new ImageException(
-                    TrieLayout.columnName(column) + " have encoding " + encoding);
+            default ->
+                    throw new ImageException(
+                            TrieLayout.columnName(column) + " have encoding " + encoding);
         }
         place(column, bytes);
     }

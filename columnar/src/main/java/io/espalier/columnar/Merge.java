@@ -22,8 +22,12 @@ public final class Merge implements AutoCloseable {
     private final RunCursor[] order;
 
     private int live;
+    private boolean finished;
+    private boolean failed;
 
     /**
+     * Starts a merge at the first updates of all runs.
+     *
      * @param consuming whether the runs are told of chunks that are done with
      * @param since times below are raised to this; 0 keeps all. Upsert tries take 0 only.
      */
@@ -64,17 +68,27 @@ public final class Merge implements AutoCloseable {
      * Merges about {@code fuel} updates more.
      *
      * @return whether work is left; when not, the chain is finished
+     * @throws ArithmeticException if a sum of counts is no 64-bit number; the merge cannot go on
+     * @throws IllegalStateException after an exception, or after {@link #close}
      */
     public boolean step(long fuel) {
+        if (failed) {
+            throw new IllegalStateException("the merge failed or was closed; start it anew");
+        }
+        if (finished) {
+            return false;
+        }
+        failed = true;
         long left = fuel;
         while (live > 0 && left > 0) {
             left -= live == 1 ? copyChunk(order[0]) : advance();
         }
         if (live == 0) {
             out.finish();
-            return false;
+            finished = true;
         }
-        return true;
+        failed = false;
+        return !finished;
     }
 
     /** Moves the least head on; how many updates that were. */
@@ -98,9 +112,9 @@ public final class Merge implements AutoCloseable {
 
     /** Takes what is left of a chunk, whole and unopened where possible. */
     private long copyChunk(RunCursor cursor) {
-        if (cursor.atChunkStart() && since == 0) {
+        if (cursor.atChunkStart()) {
             Chunk chunk = cursor.run().shareable(cursor.chunk());
-            if (chunk != null) {
+            if (chunk != null && keepsTimes(chunk.timeMin())) {
                 long updates = chunk.updateCount();
                 if (out.shareChunk(chunk)) {
                     cursor.nextChunk();
@@ -118,8 +132,16 @@ public final class Merge implements AutoCloseable {
         return to - from;
     }
 
+    /**
+     * Whether times from {@code timeMin} on stay as they are. One that equals {@code since} may
+     * coincide with one that is raised to it.
+     */
+    private boolean keepsTimes(long timeMin) {
+        return since == 0 || Long.compareUnsigned(timeMin, since) > 0;
+    }
+
     private void append(TrieView view, long from, long to) {
-        if (since == 0 || Long.compareUnsigned(view.timeMin(), since) > 0) {
+        if (keepsTimes(view.timeMin())) {
             out.appendUpdates(view, from, to);
             return;
         }
@@ -145,10 +167,7 @@ public final class Merge implements AutoCloseable {
         RunCursor winner = order[0];
         TrieView view = winner.open();
         if (counts) {
-            long sum = view.diffAt(winner.update());
-            for (int i = 1; i < equal; i++) {
-                sum = Math.addExact(sum, order[i].open().diffAt(order[i].update()));
-            }
+            long sum = sumOf(equal);
             if (sum != 0) {
                 appendCount(view, winner.key(), winner.val(), winner.time(), sum);
             }
@@ -168,6 +187,27 @@ public final class Merge implements AutoCloseable {
             settle(i);
         }
         return equal;
+    }
+
+    /** The sum of the counts of the first heads, whatever sums there are on the way. */
+    private long sumOf(int heads) {
+        long low = 0;
+        long high = 0;
+        for (int i = 0; i < heads; i++) {
+            long diff = order[i].open().diffAt(order[i].update());
+            long before = low;
+            low += diff;
+            high += (diff >> 63) + (Long.compareUnsigned(low, before) < 0 ? 1 : 0);
+        }
+        if (high != low >> 63) {
+            throw new ArithmeticException(
+                    "the counts of an update with time "
+                            + Long.toUnsignedString(order[0].time())
+                            + " in "
+                            + heads
+                            + " runs sum to more than 64 bits");
+        }
+        return low;
     }
 
     private void appendCount(TrieView view, long key, long val, long time, long diff) {
@@ -222,6 +262,7 @@ public final class Merge implements AutoCloseable {
 
     @Override
     public void close() {
+        failed = true;
         for (int i = 0; i < live; i++) {
             order[i].close();
         }

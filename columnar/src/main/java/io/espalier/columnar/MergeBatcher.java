@@ -226,8 +226,40 @@ public final class MergeBatcher implements AutoCloseable {
         mergeGeometrically();
     }
 
-    /** Takes a chain that is sorted and consolidated, as if its updates had been added. */
-    void insert(Batch chain) {
+    /** Whether nothing is held. */
+    public boolean isEmpty() {
+        return staged.count() == 0 && chains.isEmpty() && job == null;
+    }
+
+    /** How many bytes are held, staged or chained, resident or paged. */
+    public long sizeBytes() {
+        long bytes = staged.sizeBytes();
+        for (Chain chain : chains) {
+            bytes += chain.batch.sizeBytes();
+        }
+        return bytes;
+    }
+
+    /** Forgets everything that is held; the batcher can be used on, also if it was broken. */
+    public void clear() {
+        broken = null;
+        staged.clear();
+        BatcherJob stopped = job;
+        if (stopped != null) {
+            job = null;
+            stopped.close();
+        }
+        for (Chain chain : chains) {
+            chain.batch.close();
+        }
+        chains.clear();
+    }
+
+    /**
+     * Takes a sorted, consolidated batch in, as if its updates had been added: what a {@link #seal}
+     * gave out and was not used. The batch belongs to the batcher afterwards.
+     */
+    public void giveBack(Batch chain) {
         checkUsable();
         push(chain, 0);
         flush();
@@ -456,15 +488,7 @@ public final class MergeBatcher implements AutoCloseable {
             return;
         }
         closed = true;
-        BatcherJob stopped = job;
-        if (stopped != null) {
-            job = null;
-            stopped.close();
-        }
-        for (Chain chain : chains) {
-            chain.batch.close();
-        }
-        chains.clear();
+        clear();
         builder.close();
         staged.close();
     }

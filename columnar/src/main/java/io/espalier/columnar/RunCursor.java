@@ -234,8 +234,7 @@ final class RunCursor implements AutoCloseable {
         }
         long updatesTo = opened.updatesTo(val);
         long next = update;
-        while (next < updatesTo
-                && Long.compareUnsigned(opened.timeAt(next), other.time) < 0) {
+        while (next < updatesTo && Long.compareUnsigned(opened.timeAt(next), other.time) < 0) {
             next++;
         }
         return next;

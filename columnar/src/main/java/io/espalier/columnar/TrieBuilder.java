@@ -3,6 +3,7 @@ package io.espalier.columnar;
 import io.espalier.memory.Layouts;
 import io.espalier.memory.Lease;
 import io.espalier.memory.NativeMemory;
+import io.espalier.memory.Words;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -84,12 +85,13 @@ public final class TrieBuilder implements AutoCloseable {
                 + payloads.sealedBytes();
     }
 
-    ColumnBuilder times() {
-        return times;
-    }
-
-    ColumnBuilder diffs() {
-        return diffs;
+    /** The bytes of everything written out, as {@link TrieView#flatBytes()} of the sealed image. */
+    public long flatBytes() {
+        return keys.flatBytes()
+                + vals.flatBytes()
+                + (keys.count() + vals.count()) * TrieLayout.OFFSET_BYTES
+                + times.count() * TrieLayout.UPDATE_BYTES
+                + payloads.flatBytes();
     }
 
     // ---- one update at a time -----------------------------------------------------------------
@@ -145,9 +147,22 @@ public final class TrieBuilder implements AutoCloseable {
         return times.lastLong();
     }
 
-    /** Adds to the count of the last update; if that becomes zero, the update goes. */
+    /**
+     * Adds to the count of the last update; if that becomes zero, the update goes.
+     *
+     * @throws ArithmeticException if the sum is no 64-bit number; nothing changes then
+     */
     void foldIntoLast(long diff) {
-        long sum = diffs.lastLong() + diff;
+        long before = diffs.lastLong();
+        long sum = before + diff;
+        if (((before ^ sum) & (diff ^ sum)) < 0) {
+            throw new ArithmeticException(
+                    "counts "
+                            + before
+                            + " and "
+                            + diff
+                            + " of one update sum to more than 64 bits");
+        }
         if (sum != 0) {
             diffs.replaceLast(sum);
             return;
@@ -217,14 +232,40 @@ public final class TrieBuilder implements AutoCloseable {
         if (!type.equals(view.type())) {
             throw new IllegalArgumentException("a view of " + view.type() + ", expected " + type);
         }
+        long firstVal = view.valOfUpdate(from);
+        long lastVal = to == view.updateCount() ? view.valCount() - 1 : view.valOfUpdate(to - 1);
+        long firstKey = view.keyOfVal(firstVal);
+        long lastKey =
+                lastVal == view.valCount() - 1 ? view.keyCount() - 1 : view.keyOfVal(lastVal);
+        appendPiece(view, from, to, firstVal, lastVal, firstKey, lastKey);
+    }
+
+    /**
+     * The same for updates whose first and last val and key are known.
+     *
+     * @throws IllegalArgumentException if they do not start above the last update, or would make a
+     *     chunk that is too large; the builder is as it was then
+     */
+    void appendPiece(
+            TrieView view,
+            long from,
+            long to,
+            long firstVal,
+            long lastVal,
+            long firstKey,
+            long lastKey) {
+        if (flatBytes() + view.flatBytes(firstKey, lastKey + 1, firstVal, lastVal + 1, from, to)
+                > TrieLayout.COLUMN_BYTES_MAX) {
+            throw new IllegalArgumentException(
+                    "a piece of "
+                            + (to - from)
+                            + " updates for a builder of "
+                            + flatBytes()
+                            + " bytes; a chunk holds at most "
+                            + TrieLayout.COLUMN_BYTES_MAX);
+        }
         Bounds valGroups = view.valBounds();
         Bounds keyGroups = view.keyBounds();
-        long firstVal = valGroups.groupOf(from);
-        long lastVal = to == view.updateCount() ? view.valCount() - 1 : valGroups.groupOf(to - 1);
-        long firstKey = keyGroups.groupOf(firstVal);
-        long lastKey =
-                lastVal == view.valCount() - 1 ? view.keyCount() - 1 : keyGroups.groupOf(lastVal);
-
         boolean sameKey = false;
         boolean sameVal = false;
         long valsBefore = vals.count();
@@ -271,25 +312,21 @@ public final class TrieBuilder implements AutoCloseable {
      * the lease; the builder is empty then.
      *
      * @throws IllegalStateException if nothing was appended
+     * @throws io.espalier.memory.OutOfNativeMemoryException if there is no room for the image; the
+     *     builder is as it was then
      */
     public Lease seal() {
         if (isEmpty()) {
             throw new IllegalStateException("a chunk is never empty; append something first");
         }
+        // the one step that may fail comes first
+        long size = sealedBytes();
+        Lease lease = memory.allocate(size);
         keyBounds.close(vals.count());
         valBounds.close(times.count());
-        long size = image(-1);
-        Lease lease = memory.allocate(size);
-        boolean done = false;
-        try {
-            writeHeader(lease.offset(), size);
-            image(lease.offset());
-            done = true;
-        } finally {
-            if (!done) {
-                lease.close();
-            }
-        }
+        writeHeader(lease.offset(), size);
+        long end = image(lease.offset());
+        assert end == size : end + " bytes of " + size;
         clear();
         return lease;
     }
@@ -306,18 +343,22 @@ public final class TrieBuilder implements AutoCloseable {
         long min = times.lastLong();
         long max = min;
         if (times.encoding() == TrieLayout.FIXED) {
-            Column column = times.bind(lastVal);
+            long at = times.bind(lastVal).data();
+            min ^= Words.FLIP;
+            max = min;
             for (long i = 0; i < times.count(); i++) {
-                long time = column.longAt(i) + Long.MIN_VALUE;
-                min = Math.min(min + Long.MIN_VALUE, time) + Long.MIN_VALUE;
-                max = Math.max(max + Long.MIN_VALUE, time) + Long.MIN_VALUE;
+                long time = Words.getLong(segment, at, i) ^ Words.FLIP;
+                min = Math.min(min, time);
+                max = Math.max(max, time);
             }
+            min ^= Words.FLIP;
+            max ^= Words.FLIP;
         }
         segment.set(Layouts.LONG, base + TrieLayout.TIME_MIN_AT, min);
         segment.set(Layouts.LONG, base + TrieLayout.TIME_MAX_AT, max);
     }
 
-    /** Writes directory and columns at {@code base}, or only adds up their size if that is -1. */
+    /** Writes directory and columns of the image at {@code base}; returns its size. */
     private long image(long base) {
         long at = TrieLayout.HEADER_BYTES;
         at = column(base, at, TrieLayout.KEYS, keys);
@@ -330,9 +371,6 @@ public final class TrieBuilder implements AutoCloseable {
     }
 
     private long column(long base, long at, int index, ColumnBuilder column) {
-        if (base == -1) {
-            return at + column.sealedBytes();
-        }
         long bytes = column.seal(base + at);
         long width = column.encoding() == TrieLayout.VARIABLE ? 0 : column.width();
         entry(base, index, column.encoding(), width, at, bytes);
@@ -341,9 +379,6 @@ public final class TrieBuilder implements AutoCloseable {
     }
 
     private long bounds(long base, long at, int index, BoundsBuilder column) {
-        if (base == -1) {
-            return at + TrieLayout.align(column.closedBytes());
-        }
         long bytes = column.seal(base + at);
         if (column.isStrided()) {
             entry(base, index, TrieLayout.CONSTANT, column.stride(), at, 0);

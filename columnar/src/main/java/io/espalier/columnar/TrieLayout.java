@@ -68,6 +68,12 @@ final class TrieLayout {
     /** n + 1 unsigned 32-bit offsets, padded to eight, then the bytes that they cut. */
     static final int VARIABLE = 3;
 
+    /** An offset, of a group or of a value. */
+    static final int OFFSET_BYTES = Integer.BYTES;
+
+    /** A time and a diff. */
+    static final int UPDATE_BYTES = 2 * Long.BYTES;
+
     /** Offsets and sizes of values are 32 bits wide, so no column of a chunk exceeds this. */
     static final long COLUMN_BYTES_MAX = 0xFFFF_FFFFL;
 

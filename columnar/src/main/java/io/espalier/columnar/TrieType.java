@@ -19,7 +19,8 @@ public record TrieType(ColumnType key, ColumnType val, DiffType diff) {
 
     public TrieType {
         if (key.kind() == ColumnType.Kind.UNIT) {
-            throw new IllegalArgumentException("a trie with unit keys; give it long, tuple or bytes");
+            throw new IllegalArgumentException(
+                    "a trie with unit keys; give it long, tuple or bytes");
         }
     }
 
@@ -48,7 +49,8 @@ public record TrieType(ColumnType key, ColumnType val, DiffType diff) {
                 }
             }
         } catch (IllegalArgumentException e) {
-            throw new ImageException("type code 0x" + Long.toHexString(code) + ": " + e.getMessage());
+            throw new ImageException(
+                    "type code 0x" + Long.toHexString(code) + ": " + e.getMessage());
         }
         throw new ImageException("type code 0x" + Long.toHexString(code) + " is not known");
     }

@@ -9,8 +9,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A chunk image read in place, wherever its bytes are: resident, mapped, or decompressed. Three
  * layers of groups over four of content: key {@code k} has vals {@code [valsFrom(k), valsTo(k))},
- * val {@code v} has updates {@code [updatesFrom(v), updatesTo(v))}, and each update has a time and a
- * diff.
+ * val {@code v} has updates {@code [updatesFrom(v), updatesTo(v))}, and each update has a time and
+ * a diff.
  *
  * <p>A view owns nothing and may be bound again and again; it is valid while the bytes are pinned.
  * Not thread-safe.
@@ -20,6 +20,7 @@ public final class TrieView {
     private MemorySegment segment = MemorySegment.NULL;
     private long offset;
     private long sizeBytes;
+    private long binding;
     private TrieType type = TrieType.BYTES_TO_BYTES;
     private long typeCode = type.code();
     private long keyCount;
@@ -49,8 +50,10 @@ public final class TrieView {
 
     TrieView bind(MemorySegment segment, long offset) {
         if (segment.get(Layouts.LONG, offset) != TrieLayout.MAGIC) {
-            throw new ImageException("no chunk image at " + offset + ": the magic number is missing");
+            throw new ImageException(
+                    "no chunk image at " + offset + ": the magic number is missing");
         }
+        binding++;
         this.segment = segment;
         this.offset = offset;
         sizeBytes = segment.get(Layouts.LONG, offset + TrieLayout.SIZE_AT);
@@ -65,6 +68,7 @@ public final class TrieView {
         timeMin = segment.get(Layouts.LONG, offset + TrieLayout.TIME_MIN_AT);
         timeMax = segment.get(Layouts.LONG, offset + TrieLayout.TIME_MAX_AT);
         bind(keys, TrieLayout.KEYS, type.key().kind(), keyCount);
+        keys.setAscending();
         bind(keyBounds, TrieLayout.KEY_BOUNDS, keyCount);
         bind(vals, TrieLayout.VALS, type.val().kind(), valCount);
         bind(valBounds, TrieLayout.VAL_BOUNDS, valCount);
@@ -94,6 +98,32 @@ public final class TrieView {
         this.updateCount = updateCount;
         this.timeMin = 0;
         this.timeMax = -1;
+        this.binding++;
+    }
+
+    /** Counts bindings, so that a pin knows whether the view is still its own. */
+    long binding() {
+        return binding;
+    }
+
+    /** Lets go of bytes that may become another's: reading through the view fails from here on. */
+    void unbind() {
+        segment = MemorySegment.NULL;
+        sizeBytes = 0;
+        keyCount = 0;
+        valCount = 0;
+        updateCount = 0;
+        unbind(keys);
+        unbind(vals);
+        unbind(times);
+        unbind(diffs);
+        unbind(payloads);
+        keyBounds.bind(0, segment, 0, 0);
+        valBounds.bind(0, segment, 0, 0);
+    }
+
+    private void unbind(Column column) {
+        column.bind(column.kind(), TrieLayout.ABSENT, 0, segment, 0, 0, 0);
     }
 
     private void bind(Column column, int index, ColumnType.Kind kind, long count) {
@@ -144,7 +174,10 @@ public final class TrieView {
     public static void check(MemorySegment segment, long offset, long sizeBytes) {
         if (sizeBytes < TrieLayout.HEADER_BYTES) {
             throw new ImageException(
-                    "chunk image of " + sizeBytes + " bytes, expected " + TrieLayout.HEADER_BYTES
+                    "chunk image of "
+                            + sizeBytes
+                            + " bytes, expected "
+                            + TrieLayout.HEADER_BYTES
                             + " or more");
         }
         if (segment.get(Layouts.LONG, offset) != TrieLayout.MAGIC) {
@@ -163,7 +196,9 @@ public final class TrieView {
         int expected = checksum(segment, offset);
         if (found != expected) {
             throw new ImageException(
-                    "chunk image has CRC32C 0x" + Integer.toHexString(expected) + ", expected 0x"
+                    "chunk image has CRC32C 0x"
+                            + Integer.toHexString(expected)
+                            + ", expected 0x"
                             + Integer.toHexString(found));
         }
         new ImageCheck(segment, offset, sizeBytes).run();
@@ -279,6 +314,40 @@ public final class TrieView {
         return diffs.longAt(update);
     }
 
+    /**
+     * The bytes that all updates take when every value is written out and every key and val has a
+     * bound: what chunks are graded by. It does not depend on encodings, adds up over pieces, and
+     * the columns of an image never exceed it by more than their padding.
+     */
+    public long flatBytes() {
+        return flatBytes(0, keyCount, 0, valCount, 0, updateCount);
+    }
+
+    /** The same for some keys, vals and updates. */
+    long flatBytes(long keysFrom, long keysTo, long valsFrom, long valsTo, long from, long to) {
+        long bytes =
+                keys.flatBytes(keysFrom, keysTo)
+                        + vals.flatBytes(valsFrom, valsTo)
+                        + (keysTo - keysFrom + valsTo - valsFrom) * TrieLayout.OFFSET_BYTES
+                        + (to - from) * TrieLayout.UPDATE_BYTES;
+        return type.diff() == DiffType.COUNT ? bytes : bytes + payloads.flatBytes(from, to);
+    }
+
+    /** By how much {@link #flatBytes()} would shrink without the last update. */
+    long flatBytesOfLast() {
+        long val = valCount - 1;
+        long key = keyCount - 1;
+        boolean valGoes = updateCount - updatesFrom(val) == 1;
+        boolean keyGoes = valGoes && valCount - valsFrom(key) == 1;
+        return flatBytes(
+                keyGoes ? key : keyCount,
+                keyCount,
+                valGoes ? val : valCount,
+                valCount,
+                updateCount - 1,
+                updateCount);
+    }
+
     /** The sum of all diffs, modulo 2<sup>64</sup>. */
     public long diffSum() {
         if (diffs.isConstant()) {
@@ -303,7 +372,9 @@ public final class TrieView {
         return order < 0;
     }
 
-    /** What is not in order: keys, vals of a key, times of a val, or a count of zero; null if none. */
+    /**
+     * What is not in order: keys, vals of a key, times of a val, or a count of zero; null if none.
+     */
     public @Nullable String firstDisorder() {
         for (long key = 1; key < keyCount; key++) {
             if (Column.compare(keys, key - 1, keys, key) >= 0) {
@@ -316,7 +387,8 @@ public final class TrieView {
                     return "val " + val + " is not above the one before";
                 }
                 for (long i = updatesFrom(val); i < updatesTo(val); i++) {
-                    if (i > updatesFrom(val) && Long.compareUnsigned(timeAt(i - 1), timeAt(i)) >= 0) {
+                    if (i > updatesFrom(val)
+                            && Long.compareUnsigned(timeAt(i - 1), timeAt(i)) >= 0) {
                         return "time " + i + " is not above the one before";
                     }
                     if (type.diff() == DiffType.COUNT && diffAt(i) == 0) {

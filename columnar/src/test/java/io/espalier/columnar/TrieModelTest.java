@@ -47,10 +47,11 @@ class TrieModelTest {
         Batch batch = new Batch(TrieType.BYTES_TO_BYTES);
         try (ColumnBuilder keys = ColumnBuilder.distinct(memory, ColumnType.BYTES);
                 ColumnBuilder vals = ColumnBuilder.distinct(memory, ColumnType.BYTES);
-                ChainBuilder out = new ChainBuilder(
-                        new TrieBuilder(memory, TrieType.BYTES_TO_BYTES),
-                        target,
-                        batch.sink(pager, 0))) {
+                ChainBuilder out =
+                        new ChainBuilder(
+                                new TrieBuilder(memory, TrieType.BYTES_TO_BYTES),
+                                target,
+                                batch.sink(pager, 0))) {
             String key = null;
             String val = null;
             for (var entry : rows.entrySet()) {
@@ -85,7 +86,11 @@ class TrieModelTest {
                 for (long k = 0; k < view.keyCount(); k++) {
                     for (long v = view.valsFrom(k); v < view.valsTo(k); v++) {
                         for (long u = view.updatesFrom(v); u < view.updatesTo(v); u++) {
-                            Row row = new Row(string(view.keys(), k), string(view.vals(), v), view.timeAt(u));
+                            Row row =
+                                    new Row(
+                                            string(view.keys(), k),
+                                            string(view.vals(), v),
+                                            view.timeAt(u));
                             Long before = rows.put(row, view.diffAt(u));
                             assertEquals(null, before, "twice: " + row);
                         }
@@ -99,7 +104,11 @@ class TrieModelTest {
     private static String string(Column column, long index) {
         byte[] bytes = new byte[(int) column.sizeOf(index)];
         for (int i = 0; i < bytes.length; i++) {
-            bytes[i] = column.segment().get(java.lang.foreign.ValueLayout.JAVA_BYTE, column.offsetOf(index) + i);
+            bytes[i] =
+                    column.segment()
+                            .get(
+                                    java.lang.foreign.ValueLayout.JAVA_BYTE,
+                                    column.offsetOf(index) + i);
         }
         return new String(bytes);
     }
@@ -107,8 +116,14 @@ class TrieModelTest {
     @Test
     void mergesAndExtractionsEqualTheModelForEveryCut() {
         // fails when a seam, a cut or a fold loses, doubles or misplaces an update
-        try (NativeMemory memory = NativeMemory.open(NativeMemory.Options.defaults().withDebug(true))) {
-            Pager pager = Pager.open(memory, new io.espalier.memory.MemoryBudget(0), io.espalier.pager.PagerOptions.in(java.nio.file.Path.of(System.getProperty("java.io.tmpdir"))));
+        try (NativeMemory memory =
+                NativeMemory.open(NativeMemory.Options.defaults().withDebug(true))) {
+            Pager pager =
+                    Pager.open(
+                            memory,
+                            new io.espalier.memory.MemoryBudget(0),
+                            io.espalier.pager.PagerOptions.in(
+                                    java.nio.file.Path.of(System.getProperty("java.io.tmpdir"))));
             for (int seed = 0; seed < 1500; seed++) {
                 Random random = new Random(seed);
                 int runs = 1 + random.nextInt(4);
@@ -116,19 +131,24 @@ class TrieModelTest {
                 List<Batch> batches = new ArrayList<>();
                 long since = random.nextInt(3) == 0 ? random.nextInt(3) : 0;
                 for (int i = 0; i < runs; i++) {
-                    SortedMap<Row, Long> rows = random(random, 1 + random.nextInt(12), random.nextInt(40));
+                    SortedMap<Row, Long> rows =
+                            random(random, 1 + random.nextInt(12), random.nextInt(40));
                     long target = 1 + random.nextInt(random.nextBoolean() ? 400 : 2000);
                     Batch batch = form(pager, rows, target);
                     assertEquals(rows, read(batch), "seed " + seed);
                     batches.add(batch);
-                    rows.forEach((r, d) -> expected.merge(
-                            new Row(r.key, r.val, Math.max(r.time, since)), d, Long::sum));
+                    rows.forEach((r, d) ->
+                            expected.merge(
+                                    new Row(r.key, r.val, Math.max(r.time, since)), d, Long::sum));
                 }
                 expected.values().removeIf(d -> d == 0);
                 Batch merged = new Batch(TrieType.BYTES_TO_BYTES);
                 long target = 1 + random.nextInt(1000);
-                try (ChainBuilder out = new ChainBuilder(
-                                new TrieBuilder(memory, TrieType.BYTES_TO_BYTES), target, merged.sink(pager, 1));
+                try (ChainBuilder out =
+                                new ChainBuilder(
+                                        new TrieBuilder(memory, TrieType.BYTES_TO_BYTES),
+                                        target,
+                                        merged.sink(pager, 1));
                         Merge merge = new Merge(batches, random.nextBoolean(), since, out)) {
                     while (merge.step(1 + random.nextInt(10))) {}
                 }
@@ -138,7 +158,8 @@ class TrieModelTest {
                 TreeMap<String, Boolean> wanted = new TreeMap<>();
                 for (int i = 0; i < 14; i++) {
                     if (random.nextBoolean()) {
-                        wanted.put(random.nextBoolean() ? String.format("k%03d", i) : "k" + i, true);
+                        wanted.put(
+                                random.nextBoolean() ? String.format("k%03d", i) : "k" + i, true);
                     }
                 }
                 if (random.nextInt(4) == 0) {
@@ -146,8 +167,11 @@ class TrieModelTest {
                 }
                 wanted.keySet().forEach(k -> probes.append(k.getBytes(), 0, k.length()));
                 Batch staging = new Batch(TrieType.BYTES_TO_BYTES);
-                try (ChainBuilder out = new ChainBuilder(
-                        new TrieBuilder(memory, TrieType.BYTES_TO_BYTES), target, staging.sink(pager, 0))) {
+                try (ChainBuilder out =
+                        new ChainBuilder(
+                                new TrieBuilder(memory, TrieType.BYTES_TO_BYTES),
+                                target,
+                                staging.sink(pager, 0))) {
                     new Extractor().extract(merged, probes.column(), out);
                     out.finish();
                 }

@@ -1,6 +1,7 @@
 package io.espalier.memory;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.lang.foreign.AddressLayout;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -12,6 +13,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
 import java.nio.charset.Charset;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
@@ -156,9 +158,10 @@ final class SystemCalls {
 
     /** How many mappings the system grants to this process. */
     static int mappingsMax() {
-        try {
-            return Integer.parseInt(
-                    Files.readString(Path.of("/proc/sys/vm/max_map_count")).strip());
+        try (InputStream in = Files.newInputStream(Path.of("/proc/sys/vm/max_map_count"))) {
+            // in one read: the system answers the second one with the end of the file
+            byte[] bytes = in.readNBytes(64);
+            return Integer.parseInt(new String(bytes, StandardCharsets.US_ASCII).strip());
         } catch (IOException | NumberFormatException e) {
             return MAPPINGS_MAX_DEFAULT;
         }

@@ -2,8 +2,8 @@ package io.espalier.memory;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import io.espalier.testing.Seed;
 import io.espalier.testing.NativeMemoryExtension;
+import io.espalier.testing.Seed;
 import java.lang.foreign.MemorySegment;
 import java.util.Random;
 import java.util.zip.CRC32C;
@@ -32,7 +32,6 @@ final class ChecksumsTest {
         CRC32C expected = new CRC32C();
         expected.update(bytes, 0, size);
         MemorySegment.copy(bytes, 0, memory.segment(), Layouts.BYTE, offset, size);
-        assertEquals(
-                (int) expected.getValue(), Checksums.crc32c(memory.segment(), offset, size));
+        assertEquals((int) expected.getValue(), Checksums.crc32c(memory.segment(), offset, size));
     }
 }

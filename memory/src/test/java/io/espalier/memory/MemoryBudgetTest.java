@@ -109,21 +109,20 @@ final class MemoryBudgetTest {
             for (int t = 0; t < 4; t++) {
                 Random random = new Random(Seed.value() + t);
                 all.add(
-                        threads.submit(
-                                () -> {
-                                    for (int i = 0; i < 20_000; i++) {
-                                        var ticket = budget.tryCharge(random.nextInt(300));
-                                        if (ticket != null) {
-                                            handedOver.add(ticket);
-                                        }
-                                        assertTrue(budget.usedBytes() <= 1000);
-                                        var other = handedOver.poll();
-                                        if (other != null) {
-                                            other.close();
-                                            other.close();
-                                        }
-                                    }
-                                }));
+                        threads.submit(() -> {
+                            for (int i = 0; i < 20_000; i++) {
+                                var ticket = budget.tryCharge(random.nextInt(300));
+                                if (ticket != null) {
+                                    handedOver.add(ticket);
+                                }
+                                assertTrue(budget.usedBytes() <= 1000);
+                                var other = handedOver.poll();
+                                if (other != null) {
+                                    other.close();
+                                    other.close();
+                                }
+                            }
+                        }));
             }
             for (Future<?> one : all) {
                 one.get();

@@ -6,25 +6,18 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.espalier.testing.Seed;
 import io.espalier.testing.NativeMemoryExtension;
-import java.lang.foreign.MemorySegment;
-import java.nio.file.Files;
+import io.espalier.testing.Seed;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Iterator;
 import java.util.List;
-import java.util.Map;
-import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -34,199 +27,40 @@ final class NativeMemoryTest {
 
     private static final NativeMemory.Options OPTIONS = NativeMemory.Options.defaults();
 
-    /** What a test knows of one lease; the content is {@code seed} counted up from word to word. */
-    private record Held(Lease lease, long seed) {}
-
-    /** Leases, their ranges and their content, checked at every step. */
-    private static final class Model {
-        private final NativeMemory memory;
-        private final Path file;
-        private final byte[] fileBytes;
-        private final Random random;
-        // from start to end of every live range; shared by all threads of a test
-        private final TreeMap<Long, Long> ranges;
-        private final List<Held> held = new ArrayList<>();
-        private long leasedBytes;
-        private long mappedBytes;
-
-        Model(
-                NativeMemory memory,
-                Path file,
-                byte[] fileBytes,
-                TreeMap<Long, Long> ranges,
-                long seed) {
-            this.memory = memory;
-            this.file = file;
-            this.fileBytes = fileBytes;
-            this.ranges = ranges;
-            this.random = new Random(seed);
-        }
-
-        void step() throws Exception {
-            int choice = random.nextInt(20);
-            if (choice < 9 && held.size() < 60) {
-                allocate();
-            } else if (choice < 11 && held.size() < 60) {
-                map();
-            } else if (!held.isEmpty()) {
-                close(held.remove(random.nextInt(held.size())));
-            }
-        }
-
-        private void allocate() {
-            long size = Math.max(1, (1L << random.nextInt(18)) + random.nextInt(100) - 50);
-            Lease lease = memory.allocate(size);
-            assertEquals(size, lease.sizeBytes());
-            assertEquals(0, lease.offset() % (size > 2048 ? 4096 : 64));
-            assertFalse(lease.isMapped());
-            enter(lease);
-            long seed = random.nextLong();
-            for (long i = 0; i + 8 <= size; i += 8) {
-                memory.segment().set(Layouts.LONG, lease.offset() + i, seed + i);
-            }
-            held.add(new Held(lease, seed));
-            leasedBytes += accounted(size);
-        }
-
-        private void map() throws Exception {
-            int position = 4096 * random.nextInt(4);
-            int size = 1 + random.nextInt(fileBytes.length - position);
-            Lease lease = memory.map(file, position, size);
-            assertEquals(size, lease.sizeBytes());
-            assertEquals(0, lease.offset() % 4096);
-            assertTrue(lease.isMapped());
-            enter(lease);
-            held.add(new Held(lease, position));
-            mappedBytes += (size + 4095L) / 4096 * 4096;
-        }
-
-        private void enter(Lease lease) {
-            long start = lease.offset();
-            long end = start + lease.sizeBytes();
-            synchronized (ranges) {
-                Map.Entry<Long, Long> before = ranges.lowerEntry(end);
-                assertTrue(
-                        before == null || before.getValue() <= start,
-                        () -> "lease at " + start + " overlaps " + before);
-                ranges.put(start, end);
-            }
-        }
-
-        private void close(Held one) {
-            Lease lease = one.lease();
-            check(one);
-            synchronized (ranges) {
-                ranges.remove(lease.offset());
-            }
-            if (lease.isMapped()) {
-                mappedBytes -= (lease.sizeBytes() + 4095) / 4096 * 4096;
-            } else {
-                leasedBytes -= accounted(lease.sizeBytes());
-            }
-            lease.close();
-        }
-
-        void check(Held one) {
-            Lease lease = one.lease();
-            MemorySegment segment = memory.segment();
-            if (lease.isMapped()) {
-                byte[] bytes = new byte[(int) lease.sizeBytes()];
-                MemorySegment.copy(segment, Layouts.BYTE, lease.offset(), bytes, 0, bytes.length);
-                int from = (int) one.seed();
-                assertTrue(
-                        Arrays.equals(fileBytes, from, from + bytes.length, bytes, 0, bytes.length));
-                return;
-            }
-            for (long i = 0; i + 8 <= lease.sizeBytes(); i += 8) {
-                assertEquals(one.seed() + i, segment.get(Layouts.LONG, lease.offset() + i));
-            }
-        }
-
-        static long accounted(long size) {
-            if (size > 2048) {
-                return (size + 4095) / 4096 * 4096;
-            }
-            return Math.max(64, size == 1 ? 1 : Long.highestOneBit(size - 1) << 1);
-        }
-
-        void closeAll() {
-            for (Iterator<Held> i = held.iterator(); i.hasNext(); i.remove()) {
-                close(i.next());
-            }
-        }
-    }
-
-    private static byte[] write(Path file) throws Exception {
-        byte[] bytes = new byte[50_000];
-        new Random(Seed.value() + 7).nextBytes(bytes);
-        Files.write(file, bytes);
-        return bytes;
-    }
-
-    /** Fails if leases overlap, lose content, or a counter is off after any step. */
-    @Property(tries = 40)
-    void anySequenceOfLeasesKeepsRangesContentAndCounters(@ForAll long seed) throws Exception {
-        Path file = Files.createTempFile("mapped", ".bin");
-        try (NativeMemory memory =
-                NativeMemory.open(
-                        OPTIONS.withWarmBytes(seed % 2 == 0 ? 0 : 300_000)
-                                .withDebug(seed % 3 == 0))) {
-            Model model = new Model(memory, file, write(file), new TreeMap<>(), seed);
-            long peak = 0;
-            for (int i = 0; i < 400; i++) {
-                model.step();
-                NativeMemory.Stats stats = memory.stats();
-                peak = Math.max(peak, model.leasedBytes);
-                assertEquals(model.held.size(), stats.leases());
-                assertEquals(model.leasedBytes, stats.leasedBytes());
-                assertEquals(peak, stats.leasedBytesPeak());
-                assertEquals(model.mappedBytes, stats.mappedBytes());
-                assertTrue(stats.warmBytes() >= 0);
-            }
-            model.held.forEach(model::check);
-            model.closeAll();
-            assertEquals(0, memory.stats().leases());
-            assertEquals(0, memory.stats().leasedBytes());
-            assertEquals(0, memory.stats().mappedBytes());
-        } finally {
-            Files.delete(file);
-        }
-    }
-
     /** Fails if threads get overlapping leases, see foreign content, or the counters drift. */
     @Test
     void threadsShareAMemoryWithoutMeeting(@TempDir Path folder) throws Exception {
         Path file = folder.resolve("mapped");
-        byte[] bytes = write(file);
+        byte[] bytes = LeaseModel.write(file);
         for (boolean debug : new boolean[] {false, true}) {
             try (NativeMemory memory =
                             NativeMemory.open(OPTIONS.withWarmBytes(1 << 20).withDebug(debug));
                     ExecutorService threads = Executors.newFixedThreadPool(4)) {
                 TreeMap<Long, Long> ranges = new TreeMap<>();
-                List<Future<Model>> models = new ArrayList<>();
+                List<Future<LeaseModel>> models = new ArrayList<>();
                 for (int t = 0; t < 4; t++) {
-                    Model model = new Model(memory, file, bytes, ranges, Seed.value() + t);
+                    LeaseModel model =
+                            new LeaseModel(memory, file, bytes, ranges, Seed.value() + t);
                     models.add(
-                            threads.submit(
-                                    () -> {
-                                        for (int i = 0; i < 4000; i++) {
-                                            model.step();
-                                        }
-                                        return model;
-                                    }));
+                            threads.submit(() -> {
+                                for (int i = 0; i < 4000; i++) {
+                                    model.step();
+                                }
+                                return model;
+                            }));
                 }
                 long leased = 0;
                 long mapped = 0;
-                for (Future<Model> model : models) {
+                for (Future<LeaseModel> model : models) {
                     model.get();
                 }
-                for (Future<Model> model : models) {
+                for (Future<LeaseModel> model : models) {
                     leased += model.get().leasedBytes;
                     mapped += model.get().mappedBytes;
                 }
                 assertEquals(leased, memory.stats().leasedBytes());
                 assertEquals(mapped, memory.stats().mappedBytes());
-                for (Future<Model> model : models) {
+                for (Future<LeaseModel> model : models) {
                     model.get().closeAll(); // on another thread than the one that leased
                 }
                 assertEquals(0, memory.stats().leases());
@@ -240,35 +74,33 @@ final class NativeMemoryTest {
     @Test
     void closingNeverSlipsBetweenTakingAndUsingALease(@TempDir Path folder) throws Exception {
         Path file = folder.resolve("mapped");
-        write(file);
-        for (int round = 0; round < 50; round++) {
+        LeaseModel.write(file);
+        for (int round = 0; round < 20; round++) {
             NativeMemory memory = NativeMemory.open(OPTIONS.withWarmBytes(0));
             AtomicBoolean closed = new AtomicBoolean();
             CountDownLatch started = new CountDownLatch(1);
             boolean mapping = round % 2 == 0;
             try (ExecutorService threads = Executors.newFixedThreadPool(1)) {
                 Future<?> user =
-                        threads.submit(
-                                () -> {
-                                    while (true) {
-                                        Lease lease;
-                                        try {
-                                            lease =
-                                                    mapping
-                                                            ? memory.map(file, 0, 40_000)
-                                                            : memory.allocate(40_000);
-                                        } catch (IllegalStateException e) {
-                                            assertTrue(closed.get() || !e.getMessage().isEmpty());
-                                            return null;
-                                        }
-                                        started.countDown();
-                                        memory.segment()
-                                                .set(Layouts.LONG, lease.offset() + 39_992, 1);
-                                        lease.close();
-                                    }
-                                });
+                        threads.submit(() -> {
+                            while (true) {
+                                Lease lease;
+                                try {
+                                    lease =
+                                            mapping
+                                                    ? memory.map(file, 0, 40_000)
+                                                    : memory.allocate(40_000);
+                                } catch (IllegalStateException e) {
+                                    assertTrue(closed.get() || !e.getMessage().isEmpty());
+                                    return null;
+                                }
+                                started.countDown();
+                                memory.segment().set(Layouts.LONG, lease.offset() + 39_992, 1);
+                                lease.close();
+                            }
+                        });
                 started.await();
-                while (!closed.get()) {
+                while (!closed.get() && !user.isDone()) {
                     try {
                         memory.close();
                         closed.set(true);
@@ -306,15 +138,14 @@ final class NativeMemoryTest {
                 List<Future<Boolean>> closers = new ArrayList<>();
                 for (int t = 0; t < 4; t++) {
                     closers.add(
-                            threads.submit(
-                                    () -> {
-                                        try {
-                                            lease.close();
-                                            return true;
-                                        } catch (IllegalStateException e) {
-                                            return false;
-                                        }
-                                    }));
+                            threads.submit(() -> {
+                                try {
+                                    lease.close();
+                                    return true;
+                                } catch (IllegalStateException e) {
+                                    return false;
+                                }
+                            }));
                 }
                 int count = 0;
                 for (Future<Boolean> closer : closers) {
@@ -351,7 +182,7 @@ final class NativeMemoryTest {
     @Test
     void aClosedMemoryRefusesEverything(@TempDir Path folder) throws Exception {
         Path file = folder.resolve("mapped");
-        write(file);
+        LeaseModel.write(file);
         NativeMemory memory = NativeMemory.open(OPTIONS.withDebug(false));
         Lease lease = memory.allocate(10_000);
         long offset = lease.offset();
@@ -359,8 +190,7 @@ final class NativeMemoryTest {
         memory.close();
         assertThrows(IllegalStateException.class, () -> memory.allocate(1));
         assertThrows(IllegalStateException.class, () -> memory.map(file, 0, 1));
-        assertThrows(
-                IllegalStateException.class, () -> memory.segment().get(Layouts.BYTE, offset));
+        assertThrows(IllegalStateException.class, () -> memory.segment().get(Layouts.BYTE, offset));
         if (memory.isNative()) {
             assertThrows(IllegalStateException.class, () -> memory.discard(offset, 10_000));
             assertThrows(IllegalStateException.class, () -> memory.prefetch(offset, 10_000));
@@ -376,8 +206,7 @@ final class NativeMemoryTest {
                 new long[][] {
                     {-4096, 8192}, {end - 4096, 8192}, {end, 4096}, {0, -1}, {4096, Long.MAX_VALUE}
                 }) {
-            assertThrows(
-                    IndexOutOfBoundsException.class, () -> memory.discard(range[0], range[1]));
+            assertThrows(IndexOutOfBoundsException.class, () -> memory.discard(range[0], range[1]));
             assertThrows(
                     IndexOutOfBoundsException.class, () -> memory.prefetch(range[0], range[1]));
         }
@@ -448,8 +277,7 @@ final class NativeMemoryTest {
     void noLeaseExceedsTheLargestSlot() {
         try (NativeMemory memory =
                 NativeMemory.open(new NativeMemory.Options(1L << 45, 0, false))) {
-            assertThrows(
-                    OutOfNativeMemoryException.class, () -> memory.allocate((1L << 42) + 1));
+            assertThrows(OutOfNativeMemoryException.class, () -> memory.allocate((1L << 42) + 1));
             if (memory.segment().byteSize() > 1L << 43) {
                 Lease largest = memory.allocate(1L << 42);
                 memory.segment().set(Layouts.LONG, largest.offset() + (1L << 42) - 8, 1);

@@ -107,6 +107,20 @@ final class PagesTest {
         }
     }
 
+    /** Fails if a slot keeps, uncounted, the pages that only its last owner needed. */
+    @Test
+    void aShorterLeaseInAWarmSlotDropsTheRestOfIt() throws Exception {
+        try (NativeMemory memory = NativeMemory.open(OPTIONS.withWarmBytes(8 << 20))) {
+            // 33 to 36 pages share a class
+            touched(memory, 36 * 4096).close();
+            try (Lease lease = memory.allocate(33 * 4096)) {
+                assertEquals(33 * 4096, memory.stats().leasedBytes());
+                assertEquals(33 * 4096, ResidentBytes.of(memory));
+            }
+            assertEquals(33 * 4096, ResidentBytes.of(memory));
+        }
+    }
+
     /** Fails if mapping and unmapping splits the reservation into ever more pieces. */
     @Test
     void theReservationGrowsTogetherAgain(@TempDir Path folder) throws Exception {

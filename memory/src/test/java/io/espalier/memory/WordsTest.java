@@ -2,8 +2,8 @@ package io.espalier.memory;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import io.espalier.testing.Seed;
 import io.espalier.testing.NativeMemoryExtension;
+import io.espalier.testing.Seed;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Random;
@@ -52,14 +52,15 @@ final class WordsTest {
         try (Lease lease = memory.allocate(8 * 300)) {
             long offset = lease.offset();
             for (int count = 0; count < 70; count++) {
-                long[] values = random.longs(count, -count / 2 - 1, count / 2 + 1).sorted().toArray();
+                long[] values =
+                        random.longs(count, -count / 2 - 1, count / 2 + 1).sorted().toArray();
                 MemorySegment.copy(values, 0, segment, Layouts.LONG, offset, count);
                 for (int from = 0; from <= count; from++) {
                     TreeMap<Long, Integer> first = new TreeMap<>();
                     for (int i = count - 1; i >= from; i--) {
                         first.put(values[i], i);
                     }
-                    for (long key = -count / 2 - 2; key <= count / 2 + 2; key++) {
+                    for (long key = -count / 2 - 2L; key <= count / 2 + 2L; key++) {
                         var entry = first.ceilingEntry(key);
                         long expected = entry == null ? count : entry.getValue();
                         assertEquals(expected, Words.gallop(segment, offset, from, count, key));
@@ -126,7 +127,9 @@ final class WordsTest {
         }
     }
 
-    /** Fails if one differing word in any place goes unseen, or equal words are called different. */
+    /**
+     * Fails if one differing word in any place goes unseen, or equal words are called different.
+     */
     @Test
     void allEqualSeesEveryWord(NativeMemory memory) {
         MemorySegment segment = memory.segment();

@@ -5,10 +5,12 @@ import io.espalier.memory.NativeMemory;
 import io.espalier.pager.Pager;
 import io.espalier.pager.PagerOptions;
 import io.espalier.spine.trace.Commit;
+import io.espalier.spine.trace.StoreDirectory;
 import io.espalier.spine.trace.Trace;
 import io.espalier.spine.trace.TraceSnapshot;
 import io.espalier.spine.trace.TraceStore;
 import io.espalier.spine.trace.TraceStoreOptions;
+import io.espalier.spine.trace.VerifyReport;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,6 +18,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Consumer;
 
 /**
  * The store over the floors below: one native memory, one pager, one trace store; for each table a
@@ -49,12 +52,16 @@ final class NativeStore implements Store {
 
     static NativeStore open(Path directory, StoreOptions options) {
         NativeMemory memory = NativeMemory.open();
-        Pager pager = Pager.open(memory, new MemoryBudget(options.budgetBytes()), pagerOptions(options));
+        Pager pager = Pager.open(memory, new MemoryBudget(options.budgetBytes()), pagerOptions(directory, options.readOnly()));
         boolean done = false;
         try {
             TraceStore traces =
                     Failures.translate(
-                            () -> TraceStore.open(directory, mode(options), pager, traceOptions(options)));
+                            () -> TraceStore.open(
+                                            directory,
+                                            mode(options),
+                                            pager,
+                                            TraceStoreOptions.defaults()));
             done = true;
             return new NativeStore(directory, options, memory, pager, traces);
         } finally {
@@ -65,19 +72,46 @@ final class NativeStore implements Store {
         }
     }
 
-    private static PagerOptions pagerOptions(StoreOptions options) {
-        return PagerOptions.defaults();
+    /**
+     * Spill files are beside the data, on the disk that is meant for it; a store that is only read
+     * must not touch its folder.
+     */
+    private static PagerOptions pagerOptions(Path directory, boolean readOnly) {
+        return PagerOptions.in(
+                readOnly ? Path.of(System.getProperty("java.io.tmpdir")) : directory.resolve(".spill"));
     }
 
-    private static TraceStoreOptions traceOptions(StoreOptions options) {
-        return TraceStoreOptions.defaults();
-    }
-
-    private static TraceStore.Mode mode(StoreOptions options) {
+    private static StoreDirectory.Mode mode(StoreOptions options) {
         if (options.readOnly()) {
-            return TraceStore.Mode.READ_ONLY;
+            return StoreDirectory.Mode.READ_ONLY;
         }
-        return options.create() ? TraceStore.Mode.OPEN_OR_CREATE : TraceStore.Mode.OPEN;
+        return options.create() ? StoreDirectory.Mode.OPEN_OR_CREATE : StoreDirectory.Mode.OPEN;
+    }
+
+    static Verification verify(Path directory, Consumer<Problem> problems) {
+        NativeMemory memory = NativeMemory.open();
+        try (memory;
+                Pager pager =
+                        Pager.open(
+                                memory,
+                                MemoryBudget.unlimited(),
+                                pagerOptions(directory, /* readOnly= */ true))) {
+            return Failures.translate(
+                    () -> {
+                        VerifyReport report =
+                                TraceStore.verify(
+                                        directory,
+                                        pager,
+                                        damage ->
+                                                problems.accept(
+                                                        new Problem(
+                                                                Path.of(damage.path()),
+                                                                Math.max(0, damage.offset()),
+                                                                damage.what())));
+                        return new Verification(
+                                report.files(), report.bytes(), report.damages().size());
+                    });
+        }
     }
 
     @Override
@@ -198,8 +232,7 @@ final class NativeStore implements Store {
                                 name, updates, bytes, snapshot.since(), snapshot.upper(), parts));
             }
         }
-        return StatsSections.of(
-                directory, TraceStore.FORMAT_VERSION, epoch(), all, memory, pager, traces);
+        return StatsSections.of(directory, epoch(), all, memory, pager, traces);
     }
 
     NativeMemory memory() {

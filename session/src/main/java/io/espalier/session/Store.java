@@ -32,9 +32,8 @@ public interface Store extends AutoCloseable {
      * @throws StoreException its subclasses say what is wrong: {@code Absent}, {@code Foreign},
      *     {@code NewerVersion}, {@code Locked}, {@code Damaged}, {@code ReadOnly}, {@code DiskFull}
      */
-    @SuppressWarnings("DoNotCallSuggester") // until the floors below are wired
     static Store open(Path directory, StoreOptions options) {
-        throw new UnsupportedOperationException("not wired yet: " + directory + " " + options);
+        return NativeStore.open(directory, options);
     }
 
     /**
@@ -46,9 +45,8 @@ public interface Store extends AutoCloseable {
      * @throws StoreException if there is no store to look at, it is newer than this version, or the
      *     operating system refuses to read it; damage is reported, not thrown
      */
-    @SuppressWarnings("DoNotCallSuggester") // until the floors below are wired
     static Verification verify(Path directory, Consumer<Problem> problems) {
-        throw new UnsupportedOperationException("not wired yet: " + directory + " " + problems);
+        return NativeStore.verify(directory, problems);
     }
 
     /**

@@ -7,33 +7,89 @@ import io.espalier.session.Table;
 import io.espalier.session.text.Escapes;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.util.List;
+import java.util.HashMap;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
-import picocli.CommandLine.ParseResult;
 
 /** The arguments of a command, converted and checked; what does not fit is wrong usage. */
 final class Arguments {
 
-    private final ParseResult parsed;
+    private final Map<String, String> values = new HashMap<>();
+    private @Nullable String parameter;
 
-    Arguments(ParseResult parsed) {
-        this.parsed = parsed;
+    /** No arguments yet. */
+    Arguments() {}
+
+    /**
+     * Takes arguments that are plainly right; null if anything about them is unusual, so that
+     * {@link Usage} has to look.
+     */
+    static @Nullable Arguments parse(Syntax syntax, String[] words) {
+        Arguments arguments = new Arguments();
+        boolean optionsEnded = false;
+        for (int i = 0; i < words.length; i++) {
+            String word = words[i];
+            if (!optionsEnded && word.equals("--")) {
+                optionsEnded = true;
+            } else if (optionsEnded || !word.startsWith("-") || word.equals("-")) {
+                if (syntax.parameter() == null || arguments.parameter != null) {
+                    return null;
+                }
+                arguments.parameter = word;
+            } else {
+                int equals = word.indexOf('=');
+                Syntax.Option option = syntax.option(equals < 0 ? word : word.substring(0, equals));
+                if (option == null || arguments.values.containsKey(option.name())) {
+                    return null;
+                }
+                boolean takesNext = option.label() != null && equals < 0;
+                boolean unclear =
+                        takesNext
+                                ? i + 1 == words.length || words[i + 1].startsWith("-")
+                                : option.label() == null && equals >= 0;
+                if (unclear) {
+                    return null;
+                }
+                String value = "";
+                if (takesNext) {
+                    value = words[++i];
+                } else if (equals >= 0) {
+                    value = word.substring(equals + 1);
+                }
+                arguments.values.put(option.name(), value);
+            }
+        }
+        return arguments.lacks(syntax) ? null : arguments;
+    }
+
+    private boolean lacks(Syntax syntax) {
+        for (Syntax.Option option : syntax.options()) {
+            if (option.required() && !values.containsKey(option.name())) {
+                return true;
+            }
+        }
+        Syntax.Parameter expected = syntax.parameter();
+        return expected != null && expected.required() && parameter == null;
+    }
+
+    void set(String option, String value) {
+        values.put(option, value);
+    }
+
+    void setParameter(String value) {
+        parameter = value;
     }
 
     @Nullable String text(String option) {
-        return parsed.matchedOptionValue(option, (String) null);
-    }
-
-    List<String> texts(String option) {
-        return parsed.matchedOptionValue(option, List.<String>of());
+        return values.get(option);
     }
 
     boolean flag(String option) {
-        return parsed.hasMatchedOption(option);
+        return values.containsKey(option);
     }
 
     @Nullable String parameter() {
-        return parsed.matchedPositionalValue(0, (String) null);
+        return parameter;
     }
 
     Path store() {
@@ -140,10 +196,12 @@ final class Arguments {
     }
 
     /** A key, written as in tsv; null if it was not given. */
-    byte @Nullable [] key(String what, @Nullable String text) {
-        if (text == null) {
-            return null;
-        }
+    static byte @Nullable [] optionalKey(String what, @Nullable String text) {
+        return text == null ? null : key(what, text);
+    }
+
+    /** A key, written as in tsv. */
+    static byte[] key(String what, String text) {
         byte[] key;
         try {
             key = Escapes.unescape(text);

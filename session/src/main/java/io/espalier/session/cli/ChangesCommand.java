@@ -2,11 +2,9 @@ package io.espalier.session.cli;
 
 import io.espalier.session.ChangeCursor;
 import io.espalier.session.Store;
-import io.espalier.session.StoreOptions;
 import io.espalier.session.Table;
 import io.espalier.session.text.TsvWriter;
 import java.io.IOException;
-import picocli.CommandLine.Model.CommandSpec;
 
 /** {@code espalier changes}: what every epoch did. */
 final class ChangesCommand extends Command {
@@ -14,17 +12,15 @@ final class ChangesCommand extends Command {
     private static final String SINCE = "--since";
 
     @Override
-    void describe(CommandSpec spec) {
-        addStore(spec);
-        addTable(spec);
-        spec.addOption(
-                option(
-                                SINCE,
-                                "EPOCH",
-                                "shows the epochs after this one; 0, the default, shows everything")
-                        .build());
-        spec.usageMessage()
-                .footer(
+    Syntax syntax() {
+        return new Syntax()
+                .store()
+                .table()
+                .value(
+                        SINCE,
+                        "EPOCH",
+                        "shows the epochs after this one; 0, the default, shows everything")
+                .notes(
                         "",
                         "Prints epoch<TAB>diff<TAB>key<TAB>value, in epoch order, then in key order."
                                 + " The diff is 1 for a row that",
@@ -39,8 +35,7 @@ final class ChangesCommand extends Command {
     @Override
     int run(Arguments arguments, Shell shell) throws IOException {
         long since = arguments.number(SINCE, 0, 0);
-        StoreOptions options = StoreOptions.defaults().withReadOnly(true);
-        try (Store store = shell.stores().open(arguments.store(), options)) {
+        try (Store store = openToRead(arguments, shell)) {
             Table table = arguments.existingTable(store);
             TsvWriter writer = new TsvWriter(shell.out());
             try (ChangeCursor changes = table.changes(since)) {

@@ -4,6 +4,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Which commands there are. One is made only when it is named. */
 enum Commands {
+    DEMO("demo", "loads the classes of the running JDK, changes them, and checks every one"),
     UPSERT("upsert", "applies a stream of puts and deletes, in durable epochs"),
     GET("get", "prints the value of a key; exit 1 if it is absent"),
     SCAN("scan", "prints rows in key order, now or as of an epoch"),
@@ -39,6 +40,7 @@ enum Commands {
 
     Command create() {
         return switch (this) {
+            case DEMO -> new DemoCommand();
             case UPSERT -> new UpsertCommand();
             case GET -> new GetCommand();
             case SCAN -> new ScanCommand();

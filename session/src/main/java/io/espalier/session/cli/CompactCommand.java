@@ -3,7 +3,6 @@ package io.espalier.session.cli;
 import io.espalier.session.Store;
 import io.espalier.session.StoreOptions;
 import io.espalier.session.StoreStats;
-import picocli.CommandLine.Model.CommandSpec;
 
 /** {@code espalier compact}: every table to a single run. */
 final class CompactCommand extends Command {
@@ -11,12 +10,12 @@ final class CompactCommand extends Command {
     private static final String QUIET = "--quiet";
 
     @Override
-    void describe(CommandSpec spec) {
-        addStore(spec);
-        addBudget(spec);
-        spec.addOption(flag(QUIET, "no summary"));
-        spec.usageMessage()
-                .footer(
+    Syntax syntax() {
+        return new Syntax()
+                .store()
+                .budget()
+                .flag(QUIET, "no summary")
+                .notes(
                         "",
                         "Takes as long as reading and writing everything once. Rows and epochs stay"
                                 + " as they are.",

@@ -43,13 +43,13 @@ final class Failures {
     }
 
     /** Whether the reader of our standard output has gone, which is no failure. */
-    static boolean isBrokenPipe(OutputException e) {
+    static boolean isBrokenPipe(OutputException e, Shell shell) {
         String message = e.getMessage();
         boolean named =
                 message != null
                         && (message.contains("Broken pipe")
                                 || message.contains("Connection reset"));
         // the words may be those of another language
-        return named || ProcessFacts.outIsPipe();
+        return named || shell.outIsPipe();
     }
 }

@@ -1,10 +1,8 @@
 package io.espalier.session.cli;
 
 import io.espalier.session.Store;
-import io.espalier.session.StoreOptions;
 import java.io.IOException;
 import java.util.Objects;
-import picocli.CommandLine.Model.CommandSpec;
 
 /** {@code espalier get}: the value of a key, as it is. */
 final class GetCommand extends Command {
@@ -12,18 +10,17 @@ final class GetCommand extends Command {
     private static final String NO_NEWLINE = "--no-newline";
 
     @Override
-    void describe(CommandSpec spec) {
-        addStore(spec);
-        addTable(spec);
-        spec.addOption(flag(NO_NEWLINE, "prints the bytes of the value and nothing else"));
-        spec.addPositional(
-                parameter(
+    Syntax syntax() {
+        return new Syntax()
+                .store()
+                .table()
+                .flag(NO_NEWLINE, "prints the bytes of the value and nothing else")
+                .parameter(
                         "KEY",
                         true,
                         "the key, escaped as in tsv: \\t, \\n and \\\\ for a tab, a line feed and a"
-                                + " backslash. Put -- before a key that starts with '-'"));
-        spec.usageMessage()
-                .footer(
+                                + " backslash. Put -- before a key that starts with '-'")
+                .notes(
                         "",
                         "Prints the bytes of the value as they are, without escapes, and a line"
                                 + " feed.",
@@ -36,9 +33,8 @@ final class GetCommand extends Command {
 
     @Override
     int run(Arguments arguments, Shell shell) throws IOException {
-        byte[] key = Objects.requireNonNull(arguments.key("KEY", arguments.parameter()));
-        StoreOptions options = StoreOptions.defaults().withReadOnly(true);
-        try (Store store = shell.stores().open(arguments.store(), options)) {
+        byte[] key = Arguments.key("KEY", Objects.requireNonNull(arguments.parameter()));
+        try (Store store = openToRead(arguments, shell)) {
             byte[] value = arguments.existingTable(store).get(key);
             if (value == null) {
                 shell.say(

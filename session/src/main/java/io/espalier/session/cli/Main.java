@@ -13,12 +13,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Properties;
 import org.jspecify.annotations.Nullable;
-import picocli.CommandLine;
-import picocli.CommandLine.Help.Ansi;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Model.OptionSpec;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.ParseResult;
 
 /**
  * The command line: from arguments to an exit code. A command that fails prints one line on
@@ -27,7 +21,6 @@ import picocli.CommandLine.ParseResult;
 public final class Main {
 
     private static final String DEBUG_VARIABLE = "ESPALIER_DEBUG";
-    private static final int HELP_WIDTH_CHARS = 100;
 
     private Main() {}
 
@@ -43,6 +36,7 @@ public final class Main {
                         new FileInputStream(FileDescriptor.in),
                         out,
                         err,
+                        ProcessFacts.outIsPipe(),
                         ProcessFacts.errIsTerminal(),
                         Stores.ENGINE);
         int exitCode = run(ProcessFacts.utf8Arguments(arguments), shell);
@@ -57,7 +51,7 @@ public final class Main {
      */
     public static int run(String[] arguments, InputStream in, OutputStream out, OutputStream err) {
         PrintStream messages = new PrintStream(err, false, StandardCharsets.UTF_8);
-        return run(arguments, Shell.of(in, out, messages, false, Stores.ENGINE));
+        return run(arguments, Shell.of(in, out, messages, Stores.ENGINE));
     }
 
     static int run(String[] arguments, Shell shell) {
@@ -68,7 +62,7 @@ public final class Main {
         } catch (StoreException e) {
             return fail(shell, Failures.exitCode(e), e.getMessage(), e);
         } catch (OutputException e) {
-            if (Failures.isBrokenPipe(e)) {
+            if (Failures.isBrokenPipe(e, shell)) {
                 return ExitCode.DONE; // the reader has seen enough
             }
             return fail(
@@ -130,48 +124,17 @@ public final class Main {
 
     private static int run(Commands named, String[] arguments, Shell shell) throws IOException {
         Command command = named.create();
-        CommandLine line = commandLine(named, command);
-        ParseResult parsed;
-        try {
-            parsed = line.parseArgs(arguments);
-        } catch (ParameterException e) {
-            String message = Shell.oneLine(e.getMessage());
-            throw new CommandException(
-                    ExitCode.WRONG_INPUT,
-                    named.commandName()
-                            + ": "
-                            + message
-                            + "; see espalier "
-                            + named.commandName()
-                            + " --help",
-                    e);
+        Syntax syntax = command.syntax();
+        Arguments parsed = Arguments.parse(syntax, arguments);
+        if (parsed == null) {
+            Usage usage = new Usage(named, syntax);
+            parsed = usage.parse(arguments);
+            if (parsed == null) {
+                shell.print(usage.help());
+                return ExitCode.DONE;
+            }
         }
-        if (parsed.isUsageHelpRequested()) {
-            shell.print(line.getUsageMessage(Ansi.OFF));
-            return ExitCode.DONE;
-        }
-        return command.run(new Arguments(parsed), shell);
-    }
-
-    private static CommandLine commandLine(Commands named, Command command) {
-        CommandSpec spec = CommandSpec.create().name("espalier " + named.commandName());
-        spec.usageMessage()
-                .width(HELP_WIDTH_CHARS)
-                .sortOptions(false)
-                .description("", capitalised(named.summary()) + ".", "");
-        command.describe(spec);
-        spec.addOption(
-                OptionSpec.builder("--help", "-h")
-                        .type(boolean.class)
-                        .arity("0")
-                        .usageHelp(true)
-                        .description("shows this")
-                        .build());
-        CommandLine line = new CommandLine(spec);
-        // a key is what was written, also if it starts with @ or holds ${...}
-        line.setExpandAtFiles(false);
-        line.setInterpolateVariables(false);
-        return line;
+        return command.run(parsed, shell);
     }
 
     private static int help(String[] arguments, Shell shell) throws IOException {
@@ -226,9 +189,5 @@ public final class Main {
             shell.print("espalier " + version + " (Java " + Runtime.version() + ")\n");
             return ExitCode.DONE;
         }
-    }
-
-    private static String capitalised(String text) {
-        return Character.toUpperCase(text.charAt(0)) + text.substring(1);
     }
 }

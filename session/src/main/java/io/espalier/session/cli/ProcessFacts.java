@@ -12,8 +12,8 @@ final class ProcessFacts {
 
     private static final Path STATUS = Path.of("/proc/self/status");
     private static final Path COMMAND_LINE = Path.of("/proc/self/cmdline");
-    private static final int STANDARD_OUTPUT = 1;
-    private static final int STANDARD_ERROR = 2;
+    private static final Path STANDARD_OUTPUT = Path.of("/proc/self/fd/1");
+    private static final Path STANDARD_ERROR = Path.of("/proc/self/fd/2");
 
     private ProcessFacts() {}
 
@@ -51,19 +51,19 @@ final class ProcessFacts {
         if ("dumb".equals(System.getenv("TERM"))) {
             return false;
         }
-        String target = descriptorTarget(STANDARD_ERROR);
+        String target = target(STANDARD_ERROR);
         return target != null && (target.startsWith("/dev/pts/") || target.startsWith("/dev/tty"));
     }
 
     /** Whether standard output is a pipe or socket, whose reader may go away. */
     static boolean outIsPipe() {
-        String target = descriptorTarget(STANDARD_OUTPUT);
+        String target = target(STANDARD_OUTPUT);
         return target != null && (target.startsWith("pipe:") || target.startsWith("socket:"));
     }
 
-    private static @Nullable String descriptorTarget(int descriptor) {
+    private static @Nullable String target(Path descriptor) {
         try {
-            return Files.readSymbolicLink(Path.of("/proc/self/fd/" + descriptor)).toString();
+            return Files.readSymbolicLink(descriptor).toString();
         } catch (IOException | UnsupportedOperationException e) {
             return null;
         }

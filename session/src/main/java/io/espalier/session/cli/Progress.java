@@ -26,7 +26,7 @@ final class Progress implements AutoCloseable {
     private static final long REDRAW_NANOS = REDRAW_MILLIS * 1_000_000L;
     private static final double NANOS_PER_SECOND = 1e9;
 
-    private final @Nullable ProgressBar bar;
+    private @Nullable ProgressBar bar;
     private final String unit;
     private final Supplier<MemoryStats> memory;
     private final long startNanos = System.nanoTime();
@@ -95,6 +95,7 @@ final class Progress implements AutoCloseable {
     void finish() {
         if (bar != null) {
             bar.close();
+            bar = null; // closed again, it would draw itself again
         }
     }
 

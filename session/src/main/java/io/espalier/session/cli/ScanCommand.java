@@ -2,11 +2,9 @@ package io.espalier.session.cli;
 
 import io.espalier.session.RowCursor;
 import io.espalier.session.Store;
-import io.espalier.session.StoreOptions;
 import io.espalier.session.Table;
 import io.espalier.session.text.TsvWriter;
 import java.io.IOException;
-import picocli.CommandLine.Model.CommandSpec;
 
 /** {@code espalier scan}: rows in key order. */
 final class ScanCommand extends Command {
@@ -17,16 +15,14 @@ final class ScanCommand extends Command {
     private static final long NOW = -1;
 
     @Override
-    void describe(CommandSpec spec) {
-        addStore(spec);
-        addTable(spec);
-        spec.addOption(option(FROM, "KEY", "the first key, escaped as in tsv").build());
-        spec.addOption(option(TO, "KEY", "the first key that is no longer shown").build());
-        spec.addOption(
-                option(AS_OF, "EPOCH", "shows the rows as they were then; the last epoch if absent")
-                        .build());
-        spec.usageMessage()
-                .footer(
+    Syntax syntax() {
+        return new Syntax()
+                .store()
+                .table()
+                .value(FROM, "KEY", "the first key, escaped as in tsv")
+                .value(TO, "KEY", "the first key that is no longer shown")
+                .value(AS_OF, "EPOCH", "shows the rows as they were then; the last epoch if absent")
+                .notes(
                         "",
                         "Prints key<TAB>value in key order (unsigned bytes). A tab, line feed or"
                                 + " backslash within a field",
@@ -40,11 +36,10 @@ final class ScanCommand extends Command {
 
     @Override
     int run(Arguments arguments, Shell shell) throws IOException {
-        byte[] from = arguments.key(FROM, arguments.text(FROM));
-        byte[] to = arguments.key(TO, arguments.text(TO));
+        byte[] from = Arguments.optionalKey(FROM, arguments.text(FROM));
+        byte[] to = Arguments.optionalKey(TO, arguments.text(TO));
         long asOf = arguments.number(AS_OF, 0, NOW);
-        StoreOptions options = StoreOptions.defaults().withReadOnly(true);
-        try (Store store = shell.stores().open(arguments.store(), options)) {
+        try (Store store = openToRead(arguments, shell)) {
             Table table = arguments.existingTable(store);
             TsvWriter writer = new TsvWriter(shell.out());
             try (RowCursor rows = table.scan(from, to, asOf == NOW ? table.epoch() : asOf)) {

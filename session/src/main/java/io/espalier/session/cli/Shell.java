@@ -13,19 +13,36 @@ import org.jspecify.annotations.Nullable;
  * @param in standard input
  * @param out standard output; whatever it refuses surfaces as {@link OutputException}
  * @param err standard error, for messages, summaries and progress
+ * @param outIsPipe whether standard output has a reader that may go away
  * @param errIsTerminal whether a person watches standard error
  * @param stores where stores come from
  */
 record Shell(
-        InputStream in, OutputStream out, PrintStream err, boolean errIsTerminal, Stores stores) {
+        InputStream in,
+        OutputStream out,
+        PrintStream err,
+        boolean outIsPipe,
+        boolean errIsTerminal,
+        Stores stores) {
+
+    /** A shell over streams of which nothing more is known. */
+    static Shell of(InputStream in, OutputStream out, PrintStream err, Stores stores) {
+        return of(in, out, err, false, false, stores);
+    }
 
     static Shell of(
             InputStream in,
             OutputStream out,
             PrintStream err,
+            boolean outIsPipe,
             boolean errIsTerminal,
             Stores stores) {
-        return new Shell(in, new Output(out), err, errIsTerminal, stores);
+        return new Shell(in, new Output(out), err, outIsPipe, errIsTerminal, stores);
+    }
+
+    /** The same, but nobody watches. */
+    Shell unwatched() {
+        return new Shell(in, out, err, outIsPipe, false, stores);
     }
 
     /** Prints text on standard output. */

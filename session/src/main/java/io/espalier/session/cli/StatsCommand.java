@@ -1,10 +1,8 @@
 package io.espalier.session.cli;
 
 import io.espalier.session.Store;
-import io.espalier.session.StoreOptions;
 import io.espalier.session.StoreStats;
 import java.io.IOException;
-import picocli.CommandLine.Model.CommandSpec;
 
 /** {@code espalier stats}: what is inside. */
 final class StatsCommand extends Command {
@@ -12,11 +10,11 @@ final class StatsCommand extends Command {
     private static final String JSON = "--json";
 
     @Override
-    void describe(CommandSpec spec) {
-        addStore(spec);
-        spec.addOption(flag(JSON, "prints one JSON object with stable names"));
-        spec.usageMessage()
-                .footer(
+    Syntax syntax() {
+        return new Syntax()
+                .store()
+                .flag(JSON, "prints one JSON object with stable names")
+                .notes(
                         "",
                         "Shows the store, each table with its parts by level, the native memory,"
                                 + " and the counters of spilling.",
@@ -28,8 +26,7 @@ final class StatsCommand extends Command {
 
     @Override
     int run(Arguments arguments, Shell shell) throws IOException {
-        StoreOptions options = StoreOptions.defaults().withReadOnly(true);
-        try (Store store = shell.stores().open(arguments.store(), options)) {
+        try (Store store = openToRead(arguments, shell)) {
             StoreStats stats = store.stats();
             shell.print(
                     arguments.flag(JSON)

@@ -43,7 +43,8 @@ final class StatsReport {
         return text.toString();
     }
 
-    private static String table(TableStats table) {
+    /** A table and its parts as text. */
+    static String table(TableStats table) {
         StringBuilder text = new StringBuilder();
         text.append("table ")
                 .append(table.name())
@@ -58,7 +59,8 @@ final class StatsReport {
                 .append('\n');
         if (!table.parts().isEmpty()) {
             TextTable parts =
-                    new TextTable("  ").row("level", "epochs", "updates", "chunks", "size", "file");
+                    new TextTable("  ")
+                            .heading("level", "epochs", "updates", "chunks", "size", "file");
             for (PartStats part : table.parts()) {
                 parts.row(
                         part.level(),

@@ -3,17 +3,24 @@ package io.espalier.session.cli;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Rows of cells in aligned columns; what looks like a number is aligned to the right. */
+/** Rows of cells in aligned columns; under a heading, columns of numbers go to the right. */
 final class TextTable {
 
     private static final String GAP = "  ";
 
     private final String indent;
     private final List<String[]> rows = new ArrayList<>();
+    private boolean hasHeading;
 
     /** A table whose lines start with {@code indent}. */
     TextTable(String indent) {
         this.indent = indent;
+    }
+
+    /** The first row, which says what the columns are. */
+    TextTable heading(Object... cells) {
+        hasHeading = true;
+        return row(cells);
     }
 
     TextTable row(Object... cells) {
@@ -32,12 +39,11 @@ final class TextTable {
         int[] widths = new int[columns];
         boolean[] numeric = new boolean[columns];
         for (int column = 0; column < columns; column++) {
-            numeric[column] = rows.size() > 1;
+            numeric[column] = hasHeading && rows.size() > 1;
             for (int i = 0; i < rows.size(); i++) {
                 String[] row = rows.get(i);
                 if (column < row.length) {
                     widths[column] = Math.max(widths[column], row[column].length());
-                    // the first row may be a heading, and says nothing
                     numeric[column] &= i == 0 || startsAsNumber(row[column]);
                 }
             }

@@ -11,11 +11,8 @@ import java.io.InputStream;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Model.OptionSpec;
 
 /** {@code espalier upsert}: a stream of puts and deletes. */
 final class UpsertCommand extends Command {
@@ -38,72 +35,56 @@ final class UpsertCommand extends Command {
     private static final int EPOCH_BUDGET_PARTS = 4;
 
     @Override
-    void describe(CommandSpec spec) {
-        addStore(spec);
-        addTable(spec);
-        spec.addOption(
-                option(
-                                FORMAT,
-                                "tsv|csv|jsonl",
-                                "the format of the input; without it, what the name of FILE ends"
-                                        + " in (.csv, .jsonl, .ndjson), otherwise tsv")
-                        .build());
-        spec.addOption(
-                OptionSpec.builder(KEY)
-                        .paramLabel("COL")
-                        .type(List.class)
-                        .auxiliaryTypes(String.class)
-                        .splitRegex(",")
-                        .description(
-                                "csv, jsonl: the columns or members that are the key, separated by"
-                                        + " commas. Several are joined by a tab, each escaped as in"
-                                        + " tsv")
-                        .build());
-        spec.addOption(
-                option(
-                                VALUE,
-                                "COL",
-                                "csv: the column whose text is the value; without it the value is a"
-                                        + " JSON object of all columns that are not the key")
-                        .build());
-        spec.addOption(
-                option(
-                                DELETE_IF,
-                                "COL=TEXT",
-                                "csv, jsonl: rows whose column or member has this text delete their"
-                                        + " key; without it nothing is deleted")
-                        .build());
-        spec.addOption(
-                flag(CRLF, "tsv: lines end with CR LF; without it a CR is part of the value"));
-        spec.addOption(
-                option(
-                                EPOCH_EVERY,
-                                "N",
-                                "commits after every N rows, and at the end. Without it after 10000"
-                                        + " rows, or earlier when their keys and values take more than 8"
-                                        + " MiB and a quarter of the budget")
-                        .build());
-        addBudget(spec);
-        spec.addOption(
-                option(
-                                SKIP_BAD,
-                                "FILE",
-                                "writes bad lines there and goes on: where and why, a tab, and the"
-                                        + " line as it was. Made when there is one")
-                        .build());
-        spec.addOption(
-                flag(
+    Syntax syntax() {
+        return new Syntax()
+                .store()
+                .table()
+                .value(
+                        FORMAT,
+                        "tsv|csv|jsonl",
+                        "the format of the input; without it, what the name of FILE ends"
+                                + " in (.csv, .jsonl, .ndjson), otherwise tsv")
+                .value(
+                        KEY,
+                        "COL[,COL]",
+                        "csv, jsonl: the columns or members that are the key, separated by"
+                                + " commas. Several are joined by a tab, each escaped as in"
+                                + " tsv")
+                .value(
+                        VALUE,
+                        "COL",
+                        "csv: the column whose text is the value; without it the value is a"
+                                + " JSON object of all columns that are not the key")
+                .value(
+                        DELETE_IF,
+                        "COL=TEXT",
+                        "csv, jsonl: rows whose column or member has this text delete their"
+                                + " key; without it nothing is deleted")
+                .flag(CRLF, "tsv: lines end with CR LF; without it a CR is part of the value")
+                .value(
+                        EPOCH_EVERY,
+                        "N",
+                        "commits after every N rows, and at the end. Without it after 10000"
+                                + " rows, or earlier when their keys and values take more than 8"
+                                + " MiB and a quarter of the budget")
+                .budget()
+                .value(
+                        SKIP_BAD,
+                        "FILE",
+                        "writes bad lines there and goes on: where and why, a tab, and the"
+                                + " line as it was. Made when there is one")
+                .flag(
                         REPORT_EPOCHS,
                         "prints 'durable EPOCH LINES' on standard output as each epoch becomes"
-                                + " durable: LINES lines of the input are in it and those before"));
-        spec.addOption(flag(QUIET, "no progress and no summary"));
-        spec.addPositional(parameter("FILE", false, "the input; '-' or nothing is standard input"));
-        spec.usageMessage()
-                .footer(
+                                + " durable: LINES lines of the input are in it and those before")
+                .flag(QUIET, "no progress and no summary")
+                .parameter("FILE", false, "the input; '-' or nothing is standard input")
+                .notes(
                         "",
-                        "tsv    key<TAB>value sets, a line without a tab deletes. \\t, \\n and \\\\"
-                                + " are a tab, a line feed and a backslash.",
-                        "       Keys are UTF-8, values any bytes; lines end with a line feed.",
+                        "tsv    key<TAB>value sets, a line without a tab deletes. Keys are UTF-8,"
+                                + " values any bytes.",
+                        "       \\t, \\n and \\\\ are a tab, a line feed and a backslash; there are no"
+                                + " other escapes.",
                         "csv    RFC 4180 with a header line.",
                         "jsonl  one object per line; the value is the object as it was written.",
                         "Limits: a key has 1 to "
@@ -151,7 +132,7 @@ final class UpsertCommand extends Command {
             try (Store store = shell.stores().open(directory, options);
                     Progress progress =
                             new Progress(
-                                    progressShell(arguments, shell),
+                                    arguments.flag(QUIET) ? shell.unwatched() : shell,
                                     "upsert",
                                     "rows",
                                     file == null ? Progress.UNKNOWN : Files.size(file),
@@ -180,12 +161,6 @@ final class UpsertCommand extends Command {
         }
     }
 
-    private static Shell progressShell(Arguments arguments, Shell shell) {
-        return arguments.flag(QUIET)
-                ? new Shell(shell.in(), shell.out(), shell.err(), false, shell.stores())
-                : shell;
-    }
-
     private static TextFormat format(Arguments arguments, @Nullable Path file) {
         String name = arguments.text(FORMAT);
         if (name == null) {
@@ -200,7 +175,8 @@ final class UpsertCommand extends Command {
     }
 
     private static RowReader.Options readerOptions(Arguments arguments, TextFormat format) {
-        List<String> key = new ArrayList<>(arguments.texts(KEY));
+        String keys = arguments.text(KEY);
+        List<String> key = keys == null ? List.of() : List.of(keys.split(",", -1));
         String value = arguments.text(VALUE);
         String deleteIf = arguments.text(DELETE_IF);
         boolean crlf = arguments.flag(CRLF);
@@ -219,8 +195,7 @@ final class UpsertCommand extends Command {
         }
         for (int i = 0; i < key.size(); i++) {
             if (key.get(i).isEmpty() || key.indexOf(key.get(i)) < i) {
-                throw Arguments.wrong(
-                        "--key '" + String.join(",", key) + "' has an empty name or one twice");
+                throw Arguments.wrong("--key '" + keys + "' has an empty name or one twice");
             }
         }
         RowReader.Options options = RowReader.Options.defaults().withKey(key).withCrlf(crlf);

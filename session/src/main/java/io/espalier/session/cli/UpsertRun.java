@@ -167,7 +167,19 @@ final class UpsertRun {
         stagedRows = 0;
         stagedBytes = 0;
         if (reports != null) {
-            reports.print("durable " + durableEpoch + " " + durableLine + "\n");
+            report(reports);
+        }
+    }
+
+    /** A reader of reports that goes away is no reason to end quietly: input would be left out. */
+    private void report(Shell shell) throws IOException {
+        try {
+            shell.print("durable " + durableEpoch + " " + durableLine + "\n");
+        } catch (OutputException e) {
+            throw new CommandException(
+                    ExitCode.ENVIRONMENT,
+                    "standard output cannot be written: " + Failures.reason(e) + "; " + howFar(),
+                    e);
         }
     }
 

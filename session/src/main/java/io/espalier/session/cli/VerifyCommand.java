@@ -6,16 +6,15 @@ import io.espalier.session.Verification;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
-import picocli.CommandLine.Model.CommandSpec;
 
 /** {@code espalier verify}: is the store whole? */
 final class VerifyCommand extends Command {
 
     @Override
-    void describe(CommandSpec spec) {
-        addStore(spec);
-        spec.usageMessage()
-                .footer(
+    Syntax syntax() {
+        return new Syntax()
+                .store()
+                .notes(
                         "",
                         "Reads everything and checks every checksum and invariant. Prints one line"
                                 + " for each problem: file, offset, what.",

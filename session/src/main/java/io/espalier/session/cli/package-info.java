@@ -7,8 +7,9 @@
  * commands, of which {@code UpsertCommand} with {@code UpsertRun} is the longest. {@code Shell} is
  * all that they see of the process, {@code CommandException} and {@code ExitCode} are how they end.
  *
- * <p>Starting is part of answering: arguments are parsed by a picocli model that is built by hand,
- * for the one command that was named, and nothing is loaded that the command does not need.
+ * <p>Starting is part of answering: only the command that was named is made, arguments that are
+ * plainly right are taken as they are ({@code Arguments}), and picocli is loaded for help and for
+ * explaining mistakes ({@code Usage}).
  */
 @NullMarked
 package io.espalier.session.cli;

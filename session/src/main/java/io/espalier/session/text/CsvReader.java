@@ -254,10 +254,9 @@ final class CsvReader extends RowReader {
         int start = lines.start();
         int to = ByteSearch.indexOfEither(array, start + from, lines.end(), ',', '"');
         if (to < lines.end() && array[to] == '"') {
-            throw bad(
-                    to,
-                    "a quote within an unquoted field; quote the whole field and double the quotes"
-                            + " in it");
+            throw badQuote(
+                    lines.lastNumber() == lines.number() ? to : start,
+                    "a quote stands within an unquoted field");
         }
         boolean carriageReturn = to == lines.end() && to > start + from && array[to - 1] == '\r';
         addField(from, to - start - (carriageReturn ? 1 : 0), false);
@@ -295,15 +294,15 @@ final class CsvReader extends RowReader {
             if (lines.array()[after] == '\r' && after + 1 == end) {
                 return end - start;
             }
-            String where =
-                    lines.lastNumber() == lines.number() ? "" : " in line " + lines.lastNumber();
-            lines.keepFirstLine();
-            throw bad(
-                    lines.start() + from,
-                    "text follows the closing quote of this field"
-                            + where
-                            + "; double the quotes within a field");
+            throw badQuote(start + from, "text follows the closing quote of this field");
         }
+    }
+
+    /** Refuses the first line of the record: what follows it may be good when read by itself. */
+    private BadLineException badQuote(int offset, String what) {
+        String where = lines.lastNumber() == lines.number() ? "" : " in line " + lines.lastNumber();
+        lines.keepFirstLine();
+        return bad(offset, what + where + "; quote the whole field and double the quotes in it");
     }
 
     private void addField(int from, int to, boolean doubled) {

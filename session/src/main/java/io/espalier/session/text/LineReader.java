@@ -91,14 +91,12 @@ final class LineReader {
         while (true) {
             at = ByteSearch.indexOf(array, at, limit, '\n');
             if (at < limit) {
-                end = at;
-                nextStart = at + 1;
+                endLine(at, at + 1);
                 return true;
             }
             if (inputEnded) {
-                end = limit;
-                nextStart = limit;
-                return from - start < limit - start;
+                endLine(limit, limit);
+                return from < limit;
             }
             if (limit - start > lineBytesMax) {
                 skipOverlong();
@@ -109,6 +107,12 @@ final class LineReader {
             from -= moved;
             read();
         }
+    }
+
+    private void endLine(int at, int next) {
+        overlong = at - start > lineBytesMax;
+        end = overlong ? start + lineBytesMax : at;
+        nextStart = next;
     }
 
     /** Frees room behind the bytes in use; returns by how much they moved to the front. */

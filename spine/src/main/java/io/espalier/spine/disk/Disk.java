@@ -6,8 +6,8 @@ import java.io.IOException;
 import java.util.List;
 
 /**
- * One folder of durable files. Names are relative to it, with {@code /} between a folder and what is
- * in it; {@code ""} is the folder itself.
+ * One folder of durable files. Names are relative to it, with {@code /} between a folder and what
+ * is in it; {@code ""} is the folder itself.
  *
  * <p>Failures are {@link IOException}s. Three of them mean something to the store and have types of
  * their own: {@link DiskFullException}, {@link DiskSyncException} and {@link LockHeldException}.

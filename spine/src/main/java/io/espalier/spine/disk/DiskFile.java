@@ -31,8 +31,9 @@ public interface DiskFile extends AutoCloseable {
     /**
      * Makes the file's bytes and size durable.
      *
-     * @throws DiskSyncException if that failed. What was written since the last sync may be lost even
-     *     if a later sync succeeds (the system may have dropped it), so there is no second try.
+     * @throws DiskSyncException if that failed. What was written since the last sync may be lost
+     *     even if a later sync succeeds (the system may have dropped it), so there is no second
+     *     try.
      */
     void sync() throws IOException;
 

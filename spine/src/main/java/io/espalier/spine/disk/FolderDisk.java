@@ -181,13 +181,11 @@ public final class FolderDisk implements Disk {
             return;
         }
         try {
-            Uninterrupted.run(
-                    () -> {
-                        try (FileChannel channel =
-                                FileChannel.open(folder, StandardOpenOption.READ)) {
-                            channel.force(true);
-                        }
-                    });
+            Uninterrupted.run(() -> {
+                try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
+                    channel.force(true);
+                }
+            });
         } catch (IOException e) {
             throw new DiskSyncException("folder " + folder + " cannot be synced: " + reason(e), e);
         }

@@ -6,7 +6,9 @@ import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 
-/** A file of a {@link FolderDisk}. Native bytes go through a small heap buffer that stays in cache. */
+/**
+ * A file of a {@link FolderDisk}. Native bytes go through a small heap buffer that stays in cache.
+ */
 final class FolderFile implements DiskFile {
 
     private static final int BOUNCE_BYTES = 1 << 16;

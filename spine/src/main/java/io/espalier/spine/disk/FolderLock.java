@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The locks of this process. A system forgets a process's lock on a file as soon as the process
  * closes <em>any</em> handle of that file. So there is one handle per locked file, shared by those
- * who share the lock, and who is refused here does not touch the file. A second copy of this class in
- * the same process (another class loader) is kept away by a system property.
+ * who share the lock, and who is refused here does not touch the file. A second copy of this class
+ * in the same process (another class loader) is kept away by a system property.
  */
 final class FolderLock {
 
@@ -153,15 +153,14 @@ final class FolderLock {
             }
             HELD.remove(path);
             try {
-                Uninterrupted.run(
-                        () -> {
-                            try (channel) {
-                                if (!shared) {
-                                    channel.truncate(0);
-                                }
-                                lock.release();
-                            }
-                        });
+                Uninterrupted.run(() -> {
+                    try (channel) {
+                        if (!shared) {
+                            channel.truncate(0);
+                        }
+                        lock.release();
+                    }
+                });
             } finally {
                 System.clearProperty(PROPERTY_PREFIX + path);
             }

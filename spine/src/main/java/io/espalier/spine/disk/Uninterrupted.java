@@ -21,14 +21,13 @@ final class Uninterrupted {
         Thread thread =
                 Thread.ofVirtual()
                         .name("espalier-uninterrupted")
-                        .start(
-                                () -> {
-                                    try {
-                                        action.run();
-                                    } catch (IOException | RuntimeException | Error e) {
-                                        failure.set(e);
-                                    }
-                                });
+                        .start(() -> {
+                            try {
+                                action.run();
+                            } catch (IOException | RuntimeException | Error e) {
+                                failure.set(e);
+                            }
+                        });
         boolean interrupted = false;
         while (true) {
             try {

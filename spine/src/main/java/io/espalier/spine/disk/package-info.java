@@ -3,9 +3,10 @@
  *
  * <p>Everything that this floor keeps across restarts goes through a {@link
  * io.espalier.spine.disk.Disk}: one folder with files that are written once from front to back,
- * synced, renamed and deleted. Nothing else of the floor opens a file. That makes the seam the place
- * where a test lets writes be torn, reordered or lost, a disk be full, a sync fail or a bit rot,
- * always from a seed; and the place to look at when asking what the store demands of a file system.
+ * synced, renamed and deleted. Nothing else of the floor opens a file. That makes the seam the
+ * place where a test lets writes be torn, reordered or lost, a disk be full, a sync fail or a bit
+ * rot, always from a seed; and the place to look at when asking what the store demands of a file
+ * system.
  *
  * <p>What it demands is little, and each item is one that POSIX file systems promise:
  *

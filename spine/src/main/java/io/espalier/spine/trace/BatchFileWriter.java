@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
 final class BatchFileWriter implements ImageSink, AutoCloseable {
 
     /** An index is one image: its chunks are cut nowhere. */
-    private static final long INDEX_BYTES_MAX = 1L << 30;
+    private static final long INDEX_BYTES_MAX = 1L << 29;
 
     private final NativeMemory memory;
     private final MemorySegment segment;

@@ -9,8 +9,8 @@ import java.util.zip.CRC32C;
 /**
  * The bytes of a manifest file: a header, then records. Drawn in {@code docs/format.md}.
  *
- * <p>All checksums of a file are salted with what is particular to it (store, number, term), so that
- * what a recycled disk block holds of an earlier manifest is no record of this one.
+ * <p>All checksums of a file are salted with what is particular to it (store, number, term), so
+ * that what a recycled disk block holds of an earlier manifest is no record of this one.
  */
 final class ManifestFormat {
 
@@ -67,11 +67,16 @@ final class ManifestFormat {
             return bytes.array();
         }
 
-        /** The header in the first bytes of {@code bytes}; what it says is only checked by checksum. */
+        /**
+         * The header in the first bytes of {@code bytes}; what it says is only checked by checksum.
+         */
         static Header decode(ByteBuffer bytes) throws ManifestState.MalformedException {
             if (bytes.limit() < HEADER_BYTES) {
                 throw new ManifestState.MalformedException(
-                        "the file has " + bytes.limit() + " bytes, expected a header of " + HEADER_BYTES);
+                        "the file has "
+                                + bytes.limit()
+                                + " bytes, expected a header of "
+                                + HEADER_BYTES);
             }
             CRC32C crc = new CRC32C();
             crc.update(bytes.slice(0, HEADER_CHECKSUM_OFFSET));
@@ -165,7 +170,9 @@ final class ManifestFormat {
         }
     }
 
-    /** Whether a whole record header with the right checksum, and with sense, is at {@code offset}. */
+    /**
+     * Whether a whole record header with the right checksum, and with sense, is at {@code offset}.
+     */
     static boolean hasRecordHeader(Header header, ByteBuffer bytes, int offset) {
         if (bytes.limit() - offset < RECORD_HEADER_BYTES) {
             return false;

@@ -16,11 +16,11 @@ import org.jspecify.annotations.Nullable;
  * Reads a manifest and judges it: whole, torn at its end by a crash, or damaged.
  *
  * <p>Telling the last two apart is the point. A crash may leave anything in what was never synced,
- * and that must be forgiven: it was never acknowledged. What was synced must be there, and that it is
- * not must never be taken for a torn tail: that would silently undo commits. So the question about a
- * bad place is not whether something follows it (in a group that was being written when the power
- * failed, the second record may have reached the disk and the first not) but whether it had ever been
- * synced. That is what is known about it:
+ * and that must be forgiven: it was never acknowledged. What was synced must be there, and that it
+ * is not must never be taken for a torn tail: that would silently undo commits. So the question
+ * about a bad place is not whether something follows it (in a group that was being written when the
+ * power failed, the second record may have reached the disk and the first not) but whether it had
+ * ever been synced. That is what is known about it:
  *
  * <ul>
  *   <li>{@code STORE} says how many bytes were synced when the manifest began to count, and for a
@@ -31,11 +31,11 @@ import org.jspecify.annotations.Nullable;
  * </ul>
  *
  * <p>A bad place before the largest of these is damage, one after it a torn tail. All records that
- * can be found count for this, those behind a bad place too. What remains undecided is a commit whose
- * mark was lost too: by a loss of power soon after it, and damage to its own bytes besides.
+ * can be found count for this, those behind a bad place too. What remains undecided is a commit
+ * whose mark was lost too: by a loss of power soon after it, and damage to its own bytes besides.
  *
- * <p>The idea that a log must be able to tell a torn write from rot is that of protocol-aware recovery
- * (Alagappan et al., FAST 2018).
+ * <p>The idea that a log must be able to tell a torn write from rot is that of protocol-aware
+ * recovery (Alagappan et al., FAST 2018).
  */
 final class ManifestScan {
 
@@ -100,7 +100,11 @@ final class ManifestScan {
         try {
             bytes = readAll();
         } catch (NoSuchFileException e) {
-            damages.add(new Damage(disk.describe(name), -1, "the file is missing; the store's state is lost"));
+            damages.add(
+                    new Damage(
+                            disk.describe(name),
+                            -1,
+                            "the file is missing; the store's state is lost"));
             return;
         }
         Header found;
@@ -117,9 +121,16 @@ final class ManifestScan {
             damages.add(
                     damage(
                             0,
-                            "the file is manifest " + found.number() + " of store " + found.storeId()
-                                    + ", term " + found.term() + ", expected manifest "
-                                    + store.manifestNumber() + " of store " + store.storeId()));
+                            "the file is manifest "
+                                    + found.number()
+                                    + " of store "
+                                    + found.storeId()
+                                    + ", term "
+                                    + found.term()
+                                    + ", expected manifest "
+                                    + store.manifestNumber()
+                                    + " of store "
+                                    + store.storeId()));
             return;
         }
         readRecords(found);
@@ -130,7 +141,8 @@ final class ManifestScan {
         try (DiskFile file = disk.open(name)) {
             long sizeBytes = file.sizeBytes();
             if (sizeBytes > Integer.MAX_VALUE - 8) {
-                throw new IOException("the file has " + sizeBytes + " bytes, expected less than 2 GiB");
+                throw new IOException(
+                        "the file has " + sizeBytes + " bytes, expected less than 2 GiB");
             }
             ByteBuffer all = ByteBuffer.allocate((int) sizeBytes).order(ByteOrder.LITTLE_ENDIAN);
             file.read(0, all);
@@ -156,7 +168,10 @@ final class ManifestScan {
                 badPlaces.add(
                         damage(
                                 offset,
-                                "record " + record.sequence() + " of " + record.payloadBytes()
+                                "record "
+                                        + record.sequence()
+                                        + " of "
+                                        + record.payloadBytes()
                                         + " bytes is not as it was written"));
                 offset = (int) Math.min(bytes.limit(), record.end());
                 continue;
@@ -166,7 +181,10 @@ final class ManifestScan {
                 badPlaces.add(
                         damage(
                                 offset,
-                                "record " + record.sequence() + " found, expected " + nextSequence));
+                                "record "
+                                        + record.sequence()
+                                        + " found, expected "
+                                        + nextSequence));
             } else if (first != (record.kind() == ManifestFormat.KIND_SNAPSHOT)) {
                 badPlaces.add(
                         damage(
@@ -203,7 +221,7 @@ final class ManifestScan {
 
     private void judge() {
         for (Damage bad : badPlaces) {
-            if (bad.offset() < syncedBytes || store.closed()) {
+            if (bad.offset() < syncedBytes) {
                 damages.add(bad);
             }
         }
@@ -211,13 +229,18 @@ final class ManifestScan {
             damages.add(
                     damage(
                             store.manifestBytes(),
-                            "the file has " + bytes.limit() + " bytes, expected "
+                            "the file has "
+                                    + bytes.limit()
+                                    + " bytes, expected "
                                     + store.manifestBytes()));
         } else if (bytes.limit() < syncedBytes) {
             damages.add(
                     damage(
                             bytes.limit(),
-                            "the file has " + bytes.limit() + " bytes, expected " + syncedBytes
+                            "the file has "
+                                    + bytes.limit()
+                                    + " bytes, expected "
+                                    + syncedBytes
                                     + (store.closed() ? "" : " or more")));
         }
         if (damages.isEmpty() && entries.isEmpty()) {
@@ -226,7 +249,11 @@ final class ManifestScan {
         if (damages.isEmpty() && !badPlaces.isEmpty()) {
             long from = badPlaces.getFirst().offset();
             note =
-                    disk.describe(name) + ": the " + (bytes.limit() - from) + " bytes from offset " + from
+                    disk.describe(name)
+                            + ": the "
+                            + (bytes.limit() - from)
+                            + " bytes from offset "
+                            + from
                             + " on were being written at a crash, were never acknowledged, and are dropped";
         }
     }

@@ -4,9 +4,9 @@ import java.nio.ByteBuffer;
 
 /**
  * The state that a manifest keeps: what results from a snapshot and the changes after it. There is
- * one code path for both lives of a change: {@link #apply} is called with the bytes of a record when
- * the record has become durable, and with the same bytes when it is read back. So what is in memory
- * is what would be recovered.
+ * one code path for both lives of a change: {@link #apply} is called with the bytes of a record
+ * when the record has become durable, and with the same bytes when it is read back. So what is in
+ * memory is what would be recovered.
  *
  * <p>The bytes come from a disk: they passed their checksums, but every assumption beyond that is
  * checked, and refused by {@link MalformedException}.
@@ -41,6 +41,8 @@ public interface ManifestState {
     /** The first id that no batch file has, nor ever had as far as the state knows. */
     long nextFileId();
 
-    /** Whether the state refers to a batch file. What it does not refer to is deleted at opening. */
+    /**
+     * Whether the state refers to a batch file. What it does not refer to is deleted at opening.
+     */
     boolean refersTo(long fileId);
 }

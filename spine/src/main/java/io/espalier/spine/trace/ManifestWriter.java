@@ -8,7 +8,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Writes one manifest file, from its header to its last record. Not thread-safe.
@@ -16,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * <p>A failed append is taken back: the file is cut to where it was, and that is synced before the
  * failure is reported, so that what was reported as failed does not come back after a crash.
  */
-final class ManifestWriter implements AutoCloseable {
+final class ManifestWriter {
 
     private final Disk disk;
     private final Header header;
@@ -61,10 +60,6 @@ final class ManifestWriter implements AutoCloseable {
         }
     }
 
-    Header header() {
-        return header;
-    }
-
     String name() {
         return file.name();
     }
@@ -96,8 +91,8 @@ final class ManifestWriter implements AutoCloseable {
     }
 
     /**
-     * Writes, without a sync, that everything so far is synced. It may fail, and is then taken back:
-     * the changes that it would have vouched for are durable without it.
+     * Writes, without a sync, that everything so far is synced. It may fail, and is then taken
+     * back: the changes that it would have vouched for are durable without it.
      *
      * @throws DiskSyncException if the file can no longer be written to
      */
@@ -147,7 +142,9 @@ final class ManifestWriter implements AutoCloseable {
         for (byte[] payload : payloads) {
             if (payload.length > ManifestFormat.PAYLOAD_BYTES_MAX) {
                 throw new IllegalArgumentException(
-                        "a record of " + payload.length + " bytes; the limit is "
+                        "a record of "
+                                + payload.length
+                                + " bytes; the limit is "
                                 + ManifestFormat.PAYLOAD_BYTES_MAX);
             }
             bytes += ManifestFormat.recordBytes(payload.length);
@@ -165,22 +162,20 @@ final class ManifestWriter implements AutoCloseable {
         try {
             file.close();
         } catch (IOException ignored) {
-            // the failure that led here is the one to report
+            // what matters was synced, or has failed already
         }
     }
 
-    private static @Nullable IOException deleteQuietly(Disk disk, String name) {
+    private static void deleteQuietly(Disk disk, String name) {
         try {
             disk.delete(name);
-            return null;
-        } catch (IOException e) {
-            // left for the next opening, which sweeps what is not referenced
-            return e;
+        } catch (IOException ignored) {
+            // what is not referenced is swept at the next opening
         }
     }
 
-    @Override
-    public void close() throws IOException {
-        file.close();
+    /** Closes the file; what matters was synced. */
+    void closeQuietly() {
+        closeQuietly(file);
     }
 }

@@ -5,10 +5,10 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 
 /**
- * A batch file that is being written. Its owner appends to it, {@linkplain #finish finishes} it, and
- * then names it in a {@linkplain StoreDirectory#append commit}; closed without having been finished,
- * it is deleted. Finished but never named, it is deleted by {@link StoreDirectory#deleteBatchFile} or
- * at the next opening.
+ * A batch file that is being written. Its owner appends to it, {@linkplain #finish finishes} it,
+ * and then names it in a {@linkplain StoreDirectory#append commit}; closed without having been
+ * finished, it is deleted. Finished but never named, it is deleted by {@link
+ * StoreDirectory#deleteBatchFile} or at the next opening.
  *
  * <p>One thread at a time.
  */

@@ -7,7 +7,10 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What opening a store and verifying it have in common: the lock, and reading what the manifest says. */
+/**
+ * What opening a store and verifying it have in common: the lock, and reading what the manifest
+ * says.
+ */
 final class StoreCheck {
 
     private StoreCheck() {}
@@ -27,8 +30,7 @@ final class StoreCheck {
      *
      * @throws StoreException.Damaged if that is not to be relied on
      */
-    static ManifestScan replay(Disk disk, StoreFile store, ManifestState state)
-            throws IOException {
+    static ManifestScan replay(Disk disk, StoreFile store, ManifestState state) throws IOException {
         ManifestScan scan = ManifestScan.of(disk, store);
         List<Damage> damages = new ArrayList<>(scan.damages());
         if (damages.isEmpty()) {
@@ -67,13 +69,14 @@ final class StoreCheck {
     static VerifyReport verify(Disk disk, ManifestState state) {
         List<Damage> damages = new ArrayList<>();
         List<String> notes = new ArrayList<>();
+        long[] counted = new long[2];
         try {
             if (StoreLayout.look(disk) != StoreLayout.Found.STORE) {
                 throw new StoreException.Absent(disk.describe(""));
             }
             DiskLock lock = lock(disk, /* shared= */ true);
             try {
-                verifyLocked(disk, state, damages, notes);
+                verifyLocked(disk, state, damages, notes, counted);
             } finally {
                 lock.close();
             }
@@ -82,14 +85,20 @@ final class StoreCheck {
         } catch (IOException e) {
             throw StoreException.of(disk, "", "verifying the store", e);
         }
-        return new VerifyReport(damages, notes);
+        return new VerifyReport(counted[0], counted[1], damages, notes);
     }
 
     private static void verifyLocked(
-            Disk disk, ManifestState state, List<Damage> damages, List<String> notes)
+            Disk disk,
+            ManifestState state,
+            List<Damage> damages,
+            List<String> notes,
+            long[] counted)
             throws IOException {
         StoreFile store = StoreFile.read(disk);
         ManifestScan scan = ManifestScan.of(disk, store);
+        counted[0] = 2;
+        counted[1] = StoreFile.BYTES + scan.fileBytes();
         damages.addAll(scan.damages());
         if (scan.note() != null) {
             notes.add(scan.note());

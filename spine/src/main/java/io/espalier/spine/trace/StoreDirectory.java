@@ -5,8 +5,6 @@ import io.espalier.memory.NativeMemory;
 import io.espalier.spine.disk.Disk;
 import io.espalier.spine.disk.DiskFile;
 import io.espalier.spine.disk.DiskLock;
-import io.espalier.spine.disk.DiskSyncException;
-import io.espalier.spine.trace.ManifestFormat.Header;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -29,14 +27,15 @@ import org.jspecify.annotations.Nullable;
  * batches/0000000042.batch
  * </pre>
  *
- * <p>Its one commit point is {@link #append}: what it returns from survives; what it throws from, with
- * any exception but {@link StoreException.Stopped}, never happened. The state that the manifest keeps
- * is the caller's {@link ManifestState}, which is changed here only, always by durable bytes.
+ * <p>Its one commit point is {@link #append}: what it returns from survives; what it throws from,
+ * with any exception but {@link StoreException.Stopped}, never happened. The state that the
+ * manifest keeps is the caller's {@link ManifestState}, which is changed here only, always by
+ * durable bytes.
  *
- * <p>At most one process has a store open for writing; any number may have it open for reading while
- * no one writes. An opening for writing takes a new fencing term and starts a manifest of its own. A
- * writer whose lock was taken away (a deleted lock file, a network file system that forgot) finds the
- * newer term before it acknowledges a commit, and stops.
+ * <p>At most one process has a store open for writing; any number may have it open for reading
+ * while no one writes. An opening for writing takes a new fencing term and starts a manifest of its
+ * own. A writer whose lock was taken away (a deleted lock file, a network file system that forgot)
+ * finds the newer term before it acknowledges a commit, and stops.
  *
  * <p>Thread-safe: one append at a time, the rest is independent.
  */
@@ -74,25 +73,16 @@ public final class StoreDirectory implements AutoCloseable {
         }
     }
 
-    /**
-     * A manifest is also kept until it has this many times its snapshot's size: then what the
-     * snapshots cost stays below a third of what the changes do.
-     */
-    private static final int ROLLOVER_FACTOR = 4;
-
     private static final int NOTES_MAX = 100;
 
     private final Disk disk;
     private final ManifestState state;
-    private final Options options;
     private final DiskLock lock;
     private final boolean readOnly;
     private final List<String> notes = new CopyOnWriteArrayList<>();
 
     // guarded by this
-    private StoreFile store;
-    private @Nullable ManifestWriter writer;
-    private long rolloverBytes;
+    private final ManifestLog log;
     private long nextFileId;
     private boolean batchFolderDirty;
     private int sweptFiles;
@@ -101,18 +91,21 @@ public final class StoreDirectory implements AutoCloseable {
     private volatile StoreException.@Nullable Stopped stopped;
 
     private StoreDirectory(
-            Disk disk,
-            ManifestState state,
-            Options options,
-            DiskLock lock,
-            StoreFile store,
-            boolean readOnly) {
+            Disk disk, ManifestState state, boolean readOnly, DiskLock lock, Options options)
+            throws IOException {
         this.disk = disk;
         this.state = state;
-        this.options = options;
-        this.lock = lock;
-        this.store = store;
         this.readOnly = readOnly;
+        this.lock = lock;
+        this.log =
+                StoreLayout.look(disk) == StoreLayout.Found.STORE
+                        ? ManifestLog.read(disk, state, options.rolloverBytesMin(), this::note)
+                        : ManifestLog.ofNewStore(
+                                disk,
+                                state,
+                                options.rolloverBytesMin(),
+                                this::note,
+                                options.ids().get());
     }
 
     /** Opens with the default options. */
@@ -127,8 +120,7 @@ public final class StoreDirectory implements AutoCloseable {
      * @throws StoreException if that is not possible; nothing is open then, and a damaged store is
      *     unchanged
      */
-    public static StoreDirectory open(
-            Disk disk, Mode mode, ManifestState state, Options options) {
+    public static StoreDirectory open(Disk disk, Mode mode, ManifestState state, Options options) {
         try {
             StoreLayout.Found found = StoreLayout.look(disk);
             if (found != StoreLayout.Found.STORE) {
@@ -140,14 +132,19 @@ public final class StoreDirectory implements AutoCloseable {
         } catch (IOException e) {
             throw StoreException.of(disk, "", "looking for the store", e);
         }
-        DiskLock lock = StoreCheck.lock(disk, mode == Mode.READ_ONLY);
+        boolean readOnly = mode == Mode.READ_ONLY;
+        DiskLock lock = StoreCheck.lock(disk, readOnly);
         boolean done = false;
         try {
-            // under the lock, nobody else is creating or replacing anything
-            StoreDirectory directory =
-                    StoreLayout.look(disk) == StoreLayout.Found.STORE
-                            ? openExisting(disk, mode, state, options, lock)
-                            : create(disk, mode, state, options, lock);
+            // under the lock, nobody else creates or replaces anything
+            checkMode(disk, mode);
+            StoreDirectory directory = new StoreDirectory(disk, state, readOnly, lock, options);
+            if (!readOnly) {
+                directory.becomeWriter();
+            }
+            if (directory.log.tornTail() != null) {
+                directory.note(directory.log.tornTail());
+            }
             done = true;
             return directory;
         } catch (IOException e) {
@@ -159,85 +156,46 @@ public final class StoreDirectory implements AutoCloseable {
         }
     }
 
-    private static StoreDirectory create(
-            Disk disk, Mode mode, ManifestState state, Options options, DiskLock lock)
-            throws IOException {
-        if (mode == Mode.OPEN || mode == Mode.READ_ONLY) {
+    private static void checkMode(Disk disk, Mode mode) throws IOException {
+        boolean exists = StoreLayout.look(disk) == StoreLayout.Found.STORE;
+        if (!exists && (mode == Mode.OPEN || mode == Mode.READ_ONLY)) {
             throw new StoreException.Absent(disk.describe(""));
         }
-        Header header = new Header(options.ids().get(), 1, 1, 1);
-        disk.delete(ManifestFormat.fileName(header.number()));
-        disk.createFolder(Names.BATCH_FOLDER);
-        // the store file before there is one; it says that the manifest has no bytes to rely on
-        StoreFile none = new StoreFile(header.storeId(), header.term(), 0, 0, false);
-        StoreDirectory directory =
-                new StoreDirectory(disk, state, options, lock, none, /* readOnly= */ false);
-        directory.nextFileId = state.nextFileId();
-        directory.startManifest(header);
-        return directory;
-    }
-
-    private static StoreDirectory openExisting(
-            Disk disk, Mode mode, ManifestState state, Options options, DiskLock lock)
-            throws IOException {
-        if (mode == Mode.CREATE) {
+        if (exists && mode == Mode.CREATE) {
             throw new StoreException.NotAStore(
-                    disk.describe(""), "there is a store here already; open it, or give a new folder");
+                    disk.describe(""),
+                    "there is a store here already; open it, or give a new folder");
         }
-        boolean readOnly = mode == Mode.READ_ONLY;
-        StoreFile store = StoreFile.read(disk);
-        ManifestScan scan = StoreCheck.replay(disk, store, state);
-        StoreDirectory directory =
-                new StoreDirectory(disk, state, options, lock, store, readOnly);
-        if (!readOnly) {
-            scan = directory.fence(scan);
-            directory.sweep(/* stateIsDurable= */ false);
-            disk.createFolder(Names.BATCH_FOLDER);
-            directory.nextFileId = state.nextFileId();
-            directory.startManifest(
-                    new Header(
-                            store.storeId(),
-                            store.manifestNumber() + 1,
-                            directory.store.term(),
-                            scan.nextSequence()));
-            directory.sweep(/* stateIsDurable= */ true);
+    }
+
+    private synchronized void becomeWriter() throws IOException {
+        if (log.store().manifestNumber() > 0) {
+            log.takeOver();
         }
-        if (scan.note() != null) {
-            directory.note(scan.note());
+        sweep(/* stateIsDurable= */ false);
+        disk.createFolder(Names.BATCH_FOLDER);
+        nextFileId = state.nextFileId();
+        log.start();
+        boolean done = false;
+        try {
+            sweep(/* stateIsDurable= */ true);
+            done = true;
+        } finally {
+            if (!done) {
+                log.closeQuietly();
+            }
         }
-        return directory;
     }
 
     /**
-     * Takes the next term. A writer of the old term that still lives acknowledges nothing after this;
-     * what it acknowledged before is read again here.
-     */
-    private ManifestScan fence(ManifestScan scan) throws IOException {
-        StoreFile mine =
-                new StoreFile(
-                        store.storeId(),
-                        store.term() + 1,
-                        store.manifestNumber(),
-                        store.manifestBytes(),
-                        false);
-        mine.replace(disk);
-        store = mine;
-        long fileBytes;
-        try (DiskFile file = disk.open(ManifestFormat.fileName(store.manifestNumber()))) {
-            fileBytes = file.sizeBytes();
-        }
-        return fileBytes == scan.fileBytes() ? scan : StoreCheck.replay(disk, store, state);
-    }
-
-    /**
-     * Deletes what a crash left. Before the state that was read is durable anew, only what no state
-     * refers to, neither this one nor one before it: the last records may be seen now and yet be lost
-     * with the next loss of power, and then what they dropped is needed again.
+     * Deletes what a crash left. No batch file goes before the state that was read is durable anew:
+     * what is seen of the old manifest's end may change with the next loss of power. A record that
+     * was never synced may vanish, and what it dropped is needed again; one that was cut off may
+     * come back, and what it named is needed then.
      */
     private void sweep(boolean stateIsDurable) throws IOException {
-        String manifest = ManifestFormat.fileName(store.manifestNumber());
-        for (StoreLayout.Stray stray : StoreLayout.strays(disk, manifest, state)) {
-            if (stray.isOurs() && (stateIsDurable || stray.fileId() >= state.nextFileId())) {
+        for (StoreLayout.Stray stray : StoreLayout.strays(disk, log.fileName(), state)) {
+            if (stray.isOurs() && (stateIsDurable || !stray.isBatch())) {
                 deleteQuietly(stray.name());
                 sweptFiles++;
             }
@@ -247,53 +205,14 @@ public final class StoreDirectory implements AutoCloseable {
         }
     }
 
-    /** Writes a manifest with the present state, lets it count, and drops the one before. */
-    private void startManifest(Header header) throws IOException {
-        ManifestWriter next = ManifestWriter.create(disk, header, state.snapshot());
-        boolean done = false;
-        try {
-            disk.syncFolder("");
-            StoreFile named =
-                    new StoreFile(
-                            header.storeId(),
-                            header.term(),
-                            header.number(),
-                            next.syncedBytes(),
-                            false);
-            named.replace(disk);
-            store = named;
-            done = true;
-        } catch (DiskSyncException e) {
-            // which of the two counts is unknown: leave both
-            done = true;
-            closeQuietly(next);
-            throw e;
-        } finally {
-            if (!done) {
-                closeQuietly(next);
-                deleteQuietly(next.name());
-            }
-        }
-        ManifestWriter last = writer;
-        writer = next;
-        rolloverBytes =
-                Math.max(options.rolloverBytesMin(), ROLLOVER_FACTOR * next.sizeBytes());
-        if (last != null) {
-            closeQuietly(last);
-        }
-        if (header.number() > 1) {
-            deleteQuietly(ManifestFormat.fileName(header.number() - 1));
-        }
-    }
-
     /** The store's id, the same for its whole life. */
     public synchronized UUID storeId() {
-        return store.storeId();
+        return log.store().storeId();
     }
 
     /** The fencing term of this opening; of a read-only one, that of the last writer. */
     public synchronized long term() {
-        return store.term();
+        return log.store().term();
     }
 
     /** Whether nothing can be written. */
@@ -313,45 +232,44 @@ public final class StoreDirectory implements AutoCloseable {
 
     /** How many bytes the manifest has. */
     public synchronized long manifestBytes() {
-        return writer == null ? store.manifestBytes() : writer.sizeBytes();
+        return log.sizeBytes();
     }
 
     /**
-     * Commits changes: makes them durable together with one sync, and then applies them to the state,
-     * in order. Batch files that they name must be {@linkplain NewBatchFile#finish finished}.
+     * Commits changes: makes them durable together with one sync, and then applies them to the
+     * state, in order. Batch files that they name must be {@linkplain NewBatchFile#finish
+     * finished}.
      *
      * <p>After a crash before it returns, a first part of the changes may have become durable; each
      * single change is there as a whole or not at all.
      *
      * @throws StoreException.Full if there is no room; nothing changed
-     * @throws StoreException.Stopped if the outcome is unknown. The store takes no more writes; what
-     *     happened is known after reopening it.
+     * @throws StoreException.Stopped if the outcome is unknown. The store takes no more writes;
+     *     what happened is known after reopening it.
      * @throws StoreException if the disk refused otherwise; nothing changed
      */
     public synchronized void append(List<byte[]> changes) {
-        ManifestWriter current = checkWritable();
+        checkWritable();
         if (changes.isEmpty()) {
             return;
         }
         try {
-            if (current.sizeBytes() >= rolloverBytes) {
-                current = rollOver(current);
-            }
             if (batchFolderDirty) {
                 disk.syncFolder(Names.BATCH_FOLDER);
                 batchFolderDirty = false;
             }
-            current.append(changes);
+            log.append(changes);
+        } catch (StoreException e) {
+            throw stop(e);
         } catch (IOException e) {
-            throw failed(current.name(), "writing a commit", e);
+            throw failed(log.fileName(), "writing a commit", e);
         }
-        checkFence();
         applyAll(changes);
         try {
-            current.mark();
+            log.mark();
         } catch (IOException e) {
             // this commit is durable; the next one will be refused
-            stop(StoreException.of(disk, current.name(), "marking a commit", e));
+            stop(StoreException.of(disk, log.fileName(), "marking a commit", e));
         }
     }
 
@@ -369,44 +287,7 @@ public final class StoreDirectory implements AutoCloseable {
         }
     }
 
-    /** Starts a new manifest; if there is no room for it, the old one goes on. */
-    private ManifestWriter rollOver(ManifestWriter current) throws IOException {
-        try {
-            startManifest(
-                    new Header(
-                            store.storeId(),
-                            store.manifestNumber() + 1,
-                            store.term(),
-                            current.nextSequence()));
-        } catch (DiskSyncException e) {
-            throw e;
-        } catch (IOException e) {
-            rolloverBytes = 2 * current.sizeBytes();
-            note(disk.describe(current.name()) + ": cannot be rolled over yet: " + e.getMessage());
-        }
-        return writer == null ? current : writer;
-    }
-
-    /** Whether this opening is still the latest. Between the sync and the acknowledgement. */
-    private void checkFence() {
-        String problem;
-        try {
-            StoreFile found = StoreFile.read(disk);
-            if (found.equals(store)) {
-                return;
-            }
-            problem = "opening " + found.term() + " of the store has taken over from this one, "
-                    + store.term();
-        } catch (IOException | StoreException e) {
-            problem = "the file cannot be read any more: " + e.getMessage();
-        }
-        throw stop(
-                new StoreException.Stopped(
-                        disk.describe(StoreFile.NAME), problem + "; the last commit is not acknowledged",
-                        null));
-    }
-
-    private ManifestWriter checkWritable() {
+    private void checkWritable() {
         StoreException.Stopped why = stopped;
         if (why != null) {
             throw new StoreException.Stopped(
@@ -415,11 +296,10 @@ public final class StoreDirectory implements AutoCloseable {
         if (closed) {
             throw new IllegalStateException("store " + disk.describe("") + " is closed");
         }
-        if (writer == null) {
+        if (!log.isWritable()) {
             throw new StoreException.NotPermitted(
                     disk.describe(""), "the store is open for reading only", null);
         }
-        return writer;
     }
 
     private StoreException failed(String name, String doing, IOException e) {
@@ -487,7 +367,10 @@ public final class StoreDirectory implements AutoCloseable {
             throw missing(id);
         } catch (EOFException e) {
             throw new StoreException.Damaged(
-                    new Damage(disk.describe(Names.batch(id)), -1, "bytes are missing: " + e.getMessage()));
+                    new Damage(
+                            disk.describe(Names.batch(id)),
+                            -1,
+                            "bytes are missing: " + e.getMessage()));
         } catch (IOException e) {
             throw StoreException.of(disk, Names.batch(id), "mapping a batch file", e);
         }
@@ -495,7 +378,10 @@ public final class StoreDirectory implements AutoCloseable {
 
     private StoreException missing(long id) {
         return new StoreException.Damaged(
-                new Damage(disk.describe(Names.batch(id)), -1, "the file is missing; its updates are lost"));
+                new Damage(
+                        disk.describe(Names.batch(id)),
+                        -1,
+                        "the file is missing; its updates are lost"));
     }
 
     /**
@@ -509,8 +395,8 @@ public final class StoreDirectory implements AutoCloseable {
     }
 
     /**
-     * Checks the store file, the manifest and which files there are. It reads only, and keeps writers
-     * out meanwhile.
+     * Checks the store file, the manifest and which files there are. It reads only, and keeps
+     * writers out meanwhile.
      *
      * @param state brought to what the manifest says, unless that is damaged
      * @throws StoreException if there is no store to check, or it cannot be read
@@ -543,8 +429,8 @@ public final class StoreDirectory implements AutoCloseable {
     }
 
     /**
-     * Marks the store as closed and lets the lock go. If the disk is full the mark is left out, and the
-     * next opening treats the store as it does after a crash: nothing is lost.
+     * Marks the store as closed and lets the lock go. If the disk is full the mark is left out, and
+     * the next opening treats the store as it does after a crash: nothing is lost.
      *
      * @throws StoreException.Stopped if the closing mark could not be synced
      */
@@ -555,27 +441,16 @@ public final class StoreDirectory implements AutoCloseable {
         }
         closed = true;
         StoreException problem = null;
-        ManifestWriter current = writer;
-        if (current != null) {
-            if (stopped == null) {
-                try {
-                    checkFence();
-                    current.sync();
-                    new StoreFile(
-                                    store.storeId(),
-                                    store.term(),
-                                    store.manifestNumber(),
-                                    current.sizeBytes(),
-                                    true)
-                            .replace(disk);
-                } catch (StoreException e) {
-                    problem = e;
-                } catch (IOException e) {
-                    problem = failed(StoreFile.NAME, "closing the store", e);
-                }
+        if (log.isWritable() && stopped == null) {
+            try {
+                log.markClosed();
+            } catch (StoreException e) {
+                problem = e;
+            } catch (IOException e) {
+                problem = failed(StoreFile.NAME, "closing the store", e);
             }
-            closeQuietly(current);
         }
+        log.closeQuietly();
         closeQuietly(lock);
         if (problem instanceof StoreException.Stopped) {
             throw problem;

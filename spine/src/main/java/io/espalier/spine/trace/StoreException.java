@@ -63,8 +63,11 @@ public abstract sealed class StoreException extends RuntimeException {
         NewerFormat(String path, int version) {
             super(
                     path,
-                    "the store has format version " + version + ", this software knows versions up to "
-                            + StoreFile.FORMAT_VERSION + "; use the version that wrote it or a later one",
+                    "the store has format version "
+                            + version
+                            + ", this software knows versions up to "
+                            + StoreFile.FORMAT_VERSION
+                            + "; use the version that wrote it or a later one",
                     null);
             this.version = version;
         }
@@ -128,8 +131,8 @@ public abstract sealed class StoreException extends RuntimeException {
     }
 
     /**
-     * The store has stopped: a sync failed, or another process took it over. What was acknowledged is
-     * safe; whether the last, unacknowledged commit survives is only known after reopening.
+     * The store has stopped: a sync failed, or another process took it over. What was acknowledged
+     * is safe; whether the last, unacknowledged commit survives is only known after reopening.
      */
     public static final class Stopped extends StoreException {
         private static final long serialVersionUID = 1;
@@ -148,7 +151,9 @@ public abstract sealed class StoreException extends RuntimeException {
         }
     }
 
-    /** What a failure of the disk means to the store, while something was done with {@code name}. */
+    /**
+     * What a failure of the disk means to the store, while something was done with {@code name}.
+     */
     static StoreException of(Disk disk, String name, String doing, IOException e) {
         String path = disk.describe(name);
         if (e instanceof DiskFullException) {
@@ -157,7 +162,8 @@ public abstract sealed class StoreException extends RuntimeException {
         if (e instanceof DiskSyncException) {
             return new Stopped(
                     path,
-                    "a sync failed while " + doing
+                    "a sync failed while "
+                            + doing
                             + "; the store has stopped; check the disk, then open it again",
                     e);
         }
@@ -168,7 +174,11 @@ public abstract sealed class StoreException extends RuntimeException {
         if (e instanceof AccessDeniedException
                 || reason.toLowerCase(Locale.ROOT).contains("read-only file system")) {
             return new NotPermitted(
-                    path, "not permitted while "+ doing+ "; check owner and permissions, or open the store for reading only", e);
+                    path,
+                    "not permitted while "
+                            + doing
+                            + "; check owner and permissions, or open the store for reading only",
+                    e);
         }
         return new Failed(path, "failed while " + doing + ": " + reason, e);
     }

@@ -12,8 +12,8 @@ import java.util.UUID;
 import java.util.zip.CRC32C;
 
 /**
- * The file {@code STORE}: which store this is, and which manifest counts. It is replaced as a whole,
- * so it is never torn: if its check fails it was damaged later.
+ * The file {@code STORE}: which store this is, and which manifest counts. It is replaced as a
+ * whole, so it is never torn: if its check fails it was damaged later.
  *
  * @param storeId chosen when the store was created
  * @param term the fencing term: one more at each opening for writing
@@ -75,7 +75,8 @@ record StoreFile(UUID storeId, long term, long manifestNumber, long manifestByte
     }
 
     static StoreFile decode(String path, ByteBuffer bytes, long sizeBytes) {
-        // the magic and the checksum stay where they are in all versions, so that a flipped bit in the
+        // the magic and the checksum stay where they are in all versions, so that a flipped bit in
+        // the
         // version does not read as a later version, nor one in the magic as a foreign file
         boolean ours = bytes.getLong(MAGIC_OFFSET) == MAGIC;
         if (sizeBytes != BYTES) {

@@ -61,7 +61,8 @@ final class StoreLayout {
                         new Damage(
                                 disk.describe(StoreFile.NAME),
                                 -1,
-                                "the file is missing, but " + name
+                                "the file is missing, but "
+                                        + name
                                         + " is there; restore it from a copy of the store"));
             }
         }
@@ -70,21 +71,24 @@ final class StoreLayout {
         }
         throw new StoreException.NotAStore(
                 disk.describe(""),
-                "not a store: there is no file " + StoreFile.NAME + ", but there is "
-                        + names.getFirst() + "; give the folder of a store, or a new or empty one");
+                "not a store: there is no file "
+                        + StoreFile.NAME
+                        + ", but there is "
+                        + names.getFirst()
+                        + "; give the folder of a store, or a new or empty one");
     }
 
     /**
      * A file that is no part of the store.
      *
      * @param isOurs whether it is one of ours, to be deleted
-     * @param fileId the id if it is a batch file; beyond all ids if it is another one of ours
+     * @param isBatch whether it is a batch file
      */
-    record Stray(String name, boolean isOurs, long fileId) {}
+    record Stray(String name, boolean isOurs, boolean isBatch) {}
 
     /**
-     * The files that are no part of the store: left by a crash, which are ours to delete, or put there
-     * by others.
+     * The files that are no part of the store: left by a crash, which are ours to delete, or put
+     * there by others.
      */
     static List<Stray> strays(Disk disk, String manifestName, ManifestState state)
             throws IOException {
@@ -99,13 +103,13 @@ final class StoreLayout {
             }
             boolean isOurs =
                     name.equals(StoreFile.TEMPORARY_NAME) || ManifestFormat.fileNumber(name) >= 0;
-            strays.add(new Stray(name, isOurs, isOurs ? Long.MAX_VALUE : -1));
+            strays.add(new Stray(name, isOurs, false));
         }
         if (disk.exists(Names.BATCH_FOLDER)) {
             for (String name : disk.list(Names.BATCH_FOLDER)) {
                 long id = Names.batchId(name);
                 if (!Names.isIgnored(name) && (id < 0 || !state.refersTo(id))) {
-                    strays.add(new Stray(Names.BATCH_FOLDER + "/" + name, id >= 0, id));
+                    strays.add(new Stray(Names.BATCH_FOLDER + "/" + name, id >= 0, id >= 0));
                 }
             }
         }

@@ -346,12 +346,16 @@ public final class TraceStore implements AutoCloseable {
             return report;
         }
         List<Damage> damages = new ArrayList<>();
+        long files = report.files();
+        long bytes = report.bytes();
         TraceState again = new TraceState();
         try (StoreDirectory directory =
                 StoreDirectory.open(disk, StoreDirectory.Mode.READ_ONLY, again)) {
             for (TraceState.Entry entry : again.entries()) {
                 for (PartRef part : TraceState.parts(entry.spine())) {
                     BatchFile file = new BatchFile(directory, pager, part);
+                    files++;
+                    bytes += part.sizeBytes();
                     try {
                         file.verify(
                                 damage -> {
@@ -364,7 +368,7 @@ public final class TraceStore implements AutoCloseable {
                 }
             }
         }
-        return new VerifyReport(damages, report.notes());
+        return new VerifyReport(files, bytes, damages, report.notes());
     }
 
     void checkOpen() {

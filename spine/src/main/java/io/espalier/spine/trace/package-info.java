@@ -3,9 +3,10 @@
  *
  * <p>A store is a folder. One small file, {@code STORE}, says which store it is and which manifest
  * counts; it is only ever replaced as a whole. The manifest is a log of checksummed records: a
- * snapshot of the store's state, then every change since. Data lies in batch files, which are written
- * once, synced, and only then named by a record of the manifest: the one commit point of all traces
- * of the store. What no record names does not exist, and is swept away at the next opening.
+ * snapshot of the store's state, then every change since. Data lies in batch files, which are
+ * written once, synced, and only then named by a record of the manifest: the one commit point of
+ * all traces of the store. What no record names does not exist, and is swept away at the next
+ * opening.
  *
  * <p>Three rules carry everything that is promised about crashes:
  *
@@ -13,16 +14,16 @@
  *   <li><em>Nothing is referenced before it is synced.</em> Batch file, then record; manifest, then
  *       {@code STORE}.
  *   <li><em>A file is written by one opening only.</em> Every opening starts a manifest of its own,
- *       so a torn tail is never written over and a writer that has lost its lock writes where nobody
- *       reads.
+ *       so a torn tail is never written over and a writer that has lost its lock writes where
+ *       nobody reads.
  *   <li><em>A sync that failed ends the store</em> in this process. It is never tried again.
  * </ol>
  *
- * <p>Read {@link io.espalier.spine.trace.StoreDirectory} first, which opens, commits, rolls over and
- * closes; then {@link io.espalier.spine.trace.ManifestState}, what it asks of the state that it keeps;
- * {@code StoreFile}, {@code ManifestFormat}, {@code ManifestScan} (where a torn tail is told from
- * damage) and {@code ManifestWriter} for the bytes, which {@code docs/format.md} draws; {@link
- * io.espalier.spine.trace.StoreException} for what can go wrong.
+ * <p>Read {@link io.espalier.spine.trace.StoreDirectory} first, which opens, commits, rolls over
+ * and closes; then {@link io.espalier.spine.trace.ManifestState}, what it asks of the state that it
+ * keeps; {@code ManifestLog}, {@code StoreFile}, {@code ManifestFormat}, {@code ManifestScan}
+ * (where a torn tail is told from damage) and {@code ManifestWriter} for the bytes, which {@code
+ * docs/format.md} draws; {@link io.espalier.spine.trace.StoreException} for what can go wrong.
  *
  * <p>No type here opens a file except through {@link io.espalier.spine.disk.Disk}.
  */

@@ -113,7 +113,8 @@ class FolderDiskTest {
 
     @Test
     void aLockIsExclusiveOrSharedWithinTheProcess() throws IOException {
-        // fails if two in one process get it, by whatever path, or the last holder's leaving is missed
+        // fails if two in one process get it, by whatever path, or the last holder's leaving is
+        // missed
         Path link = temporary.resolve("link");
         Files.createSymbolicLink(link, disk.root());
         FolderDisk same = new FolderDisk(link);

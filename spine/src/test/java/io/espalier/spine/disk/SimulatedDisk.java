@@ -25,8 +25,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Files are numbered bodies, and a folder's names refer to bodies. Both have two forms: what
  * programs see, and what has reached the medium. What a program does changes the first and is
  * remembered as pending; a sync carries it to the second. At a loss of power every pending write
- * arrives as a whole, in part (by 512-byte sectors, in any order), as garbage or not at all, and each
- * name refers to any of the bodies it has had since its folder was synced.
+ * arrives as a whole, in part (by 512-byte sectors, in any order), as garbage or not at all, and
+ * each name refers to any of the bodies it has had since its folder was synced.
  *
  * <p>Every operation that changes something or syncs is a <em>step</em>. A test runs its scenario
  * once to count the steps and then once per step with something going wrong there.
@@ -45,7 +45,9 @@ public final class SimulatedDisk implements Disk {
         DENIED
     }
 
-    /** The machine has stopped. Not an exception, so that no handler takes it for a failure of I/O. */
+    /**
+     * The machine has stopped. Not an exception, so that no handler takes it for a failure of I/O.
+     */
     public static final class Crash extends Error {
         private static final long serialVersionUID = 1;
 
@@ -54,41 +56,19 @@ public final class SimulatedDisk implements Disk {
         }
     }
 
-    private static final int SECTOR_BYTES = 512;
-
-    /** One change that has not reached the medium. */
-    private sealed interface Pending {}
-
-    private static final class Write implements Pending {
-        final int offset;
-        final byte[] bytes;
-
-        Write(int offset, byte[] bytes) {
-            this.offset = offset;
-            this.bytes = bytes;
-        }
-    }
-
-    private record Cut(int sizeBytes) implements Pending {}
-
-    private static final class Body {
-        byte[] seen = {};
-        byte[] kept = {};
-        final List<Pending> pending = new ArrayList<>();
-    }
-
     private final Random random;
-    private final Map<String, Body> seen = new TreeMap<>();
-    private final Map<String, Body> kept = new TreeMap<>();
+    private final Map<String, SimulatedBody> seen = new TreeMap<>();
+    private final Map<String, SimulatedBody> kept = new TreeMap<>();
 
     /** What each name has referred to since its folder was synced; null is nothing. */
-    private final Map<String, List<@Nullable Body>> history = new HashMap<>();
+    private final Map<String, List<@Nullable SimulatedBody>> history = new HashMap<>();
 
     private final TreeSet<String> folders = new TreeSet<>();
     private final Map<String, Integer> locks = new HashMap<>();
     private final Map<Long, Fault> faults = new HashMap<>();
     private long capacityBytes = Long.MAX_VALUE;
     private boolean readOnly;
+    private @Nullable Runnable meanwhile;
     private long steps;
     private int generation;
     private boolean down;
@@ -108,6 +88,11 @@ public final class SimulatedDisk implements Disk {
     /** Lets something go wrong at a step, counted as {@link #steps} does, the next one being it. */
     public synchronized void failAt(long step, Fault fault) {
         faults.put(step, fault);
+    }
+
+    /** Lets something else happen right before the next step. */
+    public synchronized void beforeNextStep(Runnable meanwhile) {
+        this.meanwhile = meanwhile;
     }
 
     /** Forgets faults to come. */
@@ -144,7 +129,7 @@ public final class SimulatedDisk implements Disk {
 
     /** Changes a file behind everybody's back, on the medium too. */
     public synchronized void setBytes(String name, byte[] bytes) {
-        Body body = seen.computeIfAbsent(name, n -> new Body());
+        SimulatedBody body = seen.computeIfAbsent(name, n -> new SimulatedBody());
         kept.put(name, body);
         body.seen = bytes.clone();
         body.kept = bytes.clone();
@@ -169,13 +154,14 @@ public final class SimulatedDisk implements Disk {
 
     /** The machine loses power: what was not synced is lost in part. */
     public synchronized void losePower() {
-        for (Body body : new ArrayList<>(bodies())) {
-            settle(body);
+        for (SimulatedBody body : new ArrayList<>(bodies())) {
+            body.settle(random);
         }
-        Map<String, Body> after = new TreeMap<>(kept);
-        for (Map.Entry<String, List<@Nullable Body>> entry : new TreeMap<>(history).entrySet()) {
-            List<@Nullable Body> choices = entry.getValue();
-            Body chosen = choices.get(random.nextInt(choices.size()));
+        Map<String, SimulatedBody> after = new TreeMap<>(kept);
+        for (Map.Entry<String, List<@Nullable SimulatedBody>> entry :
+                new TreeMap<>(history).entrySet()) {
+            List<@Nullable SimulatedBody> choices = entry.getValue();
+            SimulatedBody chosen = choices.get(random.nextInt(choices.size()));
             if (chosen == null) {
                 after.remove(entry.getKey());
             } else {
@@ -197,99 +183,22 @@ public final class SimulatedDisk implements Disk {
         generation++;
     }
 
-    private List<Body> bodies() {
-        List<Body> bodies = new ArrayList<>(seen.values());
+    private List<SimulatedBody> bodies() {
+        List<SimulatedBody> bodies = new ArrayList<>(seen.values());
         bodies.addAll(kept.values());
         history.values().forEach(list -> list.stream().filter(b -> b != null).forEach(bodies::add));
         return bodies.stream().distinct().toList();
-    }
-
-    /** Lets chance decide what of a body's pending writes reaches the medium. */
-    private void settle(Body body) {
-        byte[] result = body.kept;
-        switch (random.nextInt(4)) {
-            case 0 -> {
-                // nothing does
-            }
-            case 1 -> result = withAll(body);
-            case 2 -> {
-                // a first part does: some whole writes and a piece of the next
-                int whole = random.nextInt(body.pending.size() + 1);
-                for (Pending change : body.pending.subList(0, whole)) {
-                    result = with(result, change);
-                }
-                if (whole < body.pending.size() && body.pending.get(whole) instanceof Write torn) {
-                    int count = random.nextInt(torn.bytes.length + 1);
-                    result = put(result, torn.offset, torn.bytes, 0, count);
-                }
-            }
-            default -> {
-                for (Pending change : body.pending) {
-                    result =
-                            change instanceof Write write
-                                    ? scattered(result, write)
-                                    : with(result, change);
-                }
-            }
-        }
-        body.kept = result;
-        body.seen = result.clone();
-        body.pending.clear();
-    }
-
-    /** Each sector by itself arrives, does not, or leaves only its place: zeros, or what was there. */
-    private byte[] scattered(byte[] target, Write write) {
-        byte[] result = target;
-        int end = write.offset + write.bytes.length;
-        for (int at = write.offset; at < end; ) {
-            int next = Math.min(end, (at / SECTOR_BYTES + 1) * SECTOR_BYTES);
-            switch (random.nextInt(5)) {
-                case 0 -> {
-                    // lost
-                }
-                case 1 -> result = put(result, at, new byte[next - at], 0, next - at);
-                case 2 -> {
-                    byte[] garbage = new byte[next - at];
-                    random.nextBytes(garbage);
-                    result = put(result, at, garbage, 0, garbage.length);
-                }
-                default -> result = put(result, at, write.bytes, at - write.offset, next - at);
-            }
-            at = next;
-        }
-        return result;
-    }
-
-    private static byte[] withAll(Body body) {
-        byte[] result = body.kept;
-        for (Pending change : body.pending) {
-            result = with(result, change);
-        }
-        return result;
-    }
-
-    private static byte[] with(byte[] target, Pending change) {
-        return switch (change) {
-            case Write write -> put(target, write.offset, write.bytes, 0, write.bytes.length);
-            case Cut cut -> Arrays.copyOf(target, cut.sizeBytes);
-        };
-    }
-
-    private static byte[] put(byte[] target, int offset, byte[] source, int from, int count) {
-        byte[] result = target;
-        if (result.length < offset + count) {
-            result = Arrays.copyOf(result, offset + count);
-        } else {
-            result = result.clone();
-        }
-        System.arraycopy(source, from, result, offset, count);
-        return result;
     }
 
     // ---- what a program does with the disk
 
     private @Nullable Fault step(String name, boolean writes) throws IOException {
         checkUp();
+        Runnable first = meanwhile;
+        if (first != null) {
+            meanwhile = null;
+            first.run();
+        }
         Fault fault = faults.remove(steps++);
         if (fault == Fault.CRASH) {
             down = true;
@@ -316,15 +225,15 @@ public final class SimulatedDisk implements Disk {
         }
     }
 
-    private Body body(String name) {
-        Body body = seen.get(name);
+    private SimulatedBody body(String name) {
+        SimulatedBody body = seen.get(name);
         if (body == null) {
             throw new IllegalArgumentException("no file " + name + " in " + seen.keySet());
         }
         return body;
     }
 
-    private void refer(String name, @Nullable Body body) {
+    private void refer(String name, @Nullable SimulatedBody body) {
         history.computeIfAbsent(name, n -> new ArrayList<>(Arrays.asList(kept.get(n)))).add(body);
         if (body == null) {
             seen.remove(name);
@@ -392,7 +301,7 @@ public final class SimulatedDisk implements Disk {
         if (!folders.contains(folderOf(name))) {
             throw new NoSuchFileException(describe(name));
         }
-        Body body = new Body();
+        SimulatedBody body = new SimulatedBody();
         if (fault != Fault.CRASH || random.nextBoolean()) {
             refer(name, body);
         }
@@ -403,7 +312,7 @@ public final class SimulatedDisk implements Disk {
     @Override
     public synchronized DiskFile open(String name) throws IOException {
         checkUp();
-        Body body = seen.get(name);
+        SimulatedBody body = seen.get(name);
         if (body == null) {
             throw new NoSuchFileException(describe(name));
         }
@@ -414,7 +323,7 @@ public final class SimulatedDisk implements Disk {
     public synchronized void rename(String source, String target) throws IOException {
         Fault fault = step(source, true);
         refuseIfFull(fault, source);
-        Body body = seen.get(source);
+        SimulatedBody body = seen.get(source);
         if (body == null) {
             throw new NoSuchFileException(describe(source));
         }
@@ -449,7 +358,7 @@ public final class SimulatedDisk implements Disk {
             if (fails || (fault == Fault.CRASH && random.nextBoolean())) {
                 continue;
             }
-            Body body = seen.get(name);
+            SimulatedBody body = seen.get(name);
             if (body == null) {
                 kept.remove(name);
             } else {
@@ -464,10 +373,10 @@ public final class SimulatedDisk implements Disk {
     }
 
     @Override
-    public synchronized Lease map(
-            NativeMemory memory, String name, long position, long sizeBytes) throws IOException {
+    public synchronized Lease map(NativeMemory memory, String name, long position, long sizeBytes)
+            throws IOException {
         checkUp();
-        Body body = seen.get(name);
+        SimulatedBody body = seen.get(name);
         if (body == null) {
             throw new NoSuchFileException(describe(name));
         }
@@ -496,9 +405,9 @@ public final class SimulatedDisk implements Disk {
             if (readOnly) {
                 throw new AccessDeniedException(describe(name));
             }
-            Body body = seen.get(name);
+            SimulatedBody body = seen.get(name);
             if (body == null) {
-                body = new Body();
+                body = new SimulatedBody();
                 refer(name, body);
             }
             body.seen = owner.getBytes(java.nio.charset.StandardCharsets.UTF_8);
@@ -531,7 +440,7 @@ public final class SimulatedDisk implements Disk {
                     return;
                 }
                 locks.remove(name);
-                Body body = seen.get(name);
+                SimulatedBody body = seen.get(name);
                 if (body != null) {
                     body.seen = new byte[0];
                 }
@@ -541,12 +450,12 @@ public final class SimulatedDisk implements Disk {
 
     private final class SimulatedFile implements DiskFile {
         private final String name;
-        private final Body body;
+        private final SimulatedBody body;
         private final boolean writable;
         private final int openedIn = generation;
         private boolean open = true;
 
-        SimulatedFile(String name, Body body, boolean writable) {
+        SimulatedFile(String name, SimulatedBody body, boolean writable) {
             this.name = name;
             this.body = body;
             this.writable = writable;
@@ -582,16 +491,15 @@ public final class SimulatedDisk implements Disk {
                 Fault fault = step(name, true);
                 byte[] bytes = new byte[source.remaining()];
                 source.get(bytes);
-                boolean full =
-                        fault == Fault.FULL || usedBytes() + bytes.length > capacityBytes;
+                boolean full = fault == Fault.FULL || usedBytes() + bytes.length > capacityBytes;
                 if (full || fault == Fault.CRASH) {
                     int room = Math.clamp(capacityBytes - usedBytes(), 0, bytes.length);
                     int done = Math.min(room, random.nextInt(bytes.length + 1));
                     bytes = Arrays.copyOf(bytes, done);
                 }
                 int offset = body.seen.length;
-                body.seen = put(body.seen, offset, bytes, 0, bytes.length);
-                body.pending.add(new Write(offset, bytes));
+                body.seen = SimulatedBody.put(body.seen, offset, bytes, 0, bytes.length);
+                body.pending.add(new SimulatedBody.Write(offset, bytes));
                 checkUp();
                 refuseIfFull(full ? Fault.FULL : null, name);
             }
@@ -604,7 +512,7 @@ public final class SimulatedDisk implements Disk {
                 Fault fault = step(name, true);
                 if (fault != Fault.CRASH || random.nextBoolean()) {
                     body.seen = Arrays.copyOf(body.seen, (int) sizeBytes);
-                    body.pending.add(new Cut((int) sizeBytes));
+                    body.pending.add(new SimulatedBody.Cut((int) sizeBytes));
                 }
                 checkUp();
             }
@@ -623,7 +531,7 @@ public final class SimulatedDisk implements Disk {
                 if (fault == Fault.CRASH && random.nextBoolean()) {
                     throw new Crash();
                 }
-                body.kept = withAll(body);
+                body.kept = body.synced();
                 body.pending.clear();
                 checkUp();
             }
@@ -633,8 +541,7 @@ public final class SimulatedDisk implements Disk {
         public int read(long position, ByteBuffer target) throws IOException {
             synchronized (SimulatedDisk.this) {
                 check(false);
-                int count =
-                        Math.clamp(body.seen.length - position, 0, target.remaining());
+                int count = Math.clamp(body.seen.length - position, 0, target.remaining());
                 if (count > 0) {
                     target.put(body.seen, (int) position, count);
                 }

@@ -20,8 +20,8 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /**
- * Histories of a store on a disk that fails, against a model: what was acknowledged is there, what was
- * refused is not, and of what was under way when the machine stopped a first part may be.
+ * Histories of a store on a disk that fails, against a model: what was acknowledged is there, what
+ * was refused is not, and of what was under way when the machine stopped a first part may be.
  */
 class CrashTest {
 
@@ -55,7 +55,9 @@ class CrashTest {
             checkState();
         }
 
-        /** One to three changes, each with a file or without, the older files dropped now and then. */
+        /**
+         * One to three changes, each with a file or without, the older files dropped now and then.
+         */
         void commit() {
             StoreDirectory current = store;
             if (current == null) {
@@ -72,7 +74,8 @@ class CrashTest {
                     oldFile = ledger.files.first();
                     dropped.add(oldFile);
                 }
-                changes.add(Ledger.change(number, random.nextBoolean() ? file(current) : -1, oldFile));
+                changes.add(
+                        Ledger.change(number, random.nextBoolean() ? file(current) : -1, oldFile));
                 numbers.add(number);
             }
             underWay.addAll(numbers);
@@ -114,7 +117,13 @@ class CrashTest {
                     found.size() >= acknowledged.size()
                             && found.size() <= most.size()
                             && found.equals(most.subList(0, found.size())),
-                    () -> "found " + found + ", acknowledged " + acknowledged + ", under way " + underWay);
+                    () ->
+                            "found "
+                                    + found
+                                    + ", acknowledged "
+                                    + acknowledged
+                                    + ", under way "
+                                    + underWay);
             acknowledged.clear();
             acknowledged.addAll(found);
             underWay.clear();
@@ -188,7 +197,8 @@ class CrashTest {
 
     @Test
     void aCrashAtAnyStepLosesNothingThatWasAcknowledged() {
-        // fails if there is one moment in opening, committing, rolling over or closing that is not safe
+        // fails if there is one moment in opening, committing, rolling over or closing that is not
+        // safe
         for (long seed = 0; seed < 12; seed++) {
             long steps = countSteps(seed);
             assertTrue(steps > 50);
@@ -244,9 +254,7 @@ class CrashTest {
                     commitOrGoOn(history);
                 }
                 history.close();
-            } catch (StoreException.Stopped
-                    | StoreException.Full
-                    | StoreException.NotPermitted e) {
+            } catch (StoreException.Stopped | StoreException.Full | StoreException.NotPermitted e) {
                 history.close();
                 if (history.random.nextBoolean()) {
                     history.restart();

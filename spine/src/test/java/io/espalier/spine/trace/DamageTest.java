@@ -6,8 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.espalier.spine.disk.SimulatedDisk;
+import io.espalier.spine.trace.ManifestFormat.Header;
 import io.espalier.spine.trace.StoreDirectory.Mode;
 import io.espalier.spine.trace.StoreDirectory.Options;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
@@ -186,6 +189,31 @@ class DamageTest {
         try (StoreDirectory again = open(ledger)) {
             assertEquals(10, ledger.numbers.size());
             assertEquals(1, again.notes().size());
+        }
+    }
+
+    @Test
+    void aRecordOfAnotherManifestIsNoRecord() {
+        // fails if what a recycled disk block holds of an old manifest can vouch for, or change, a
+        // new one
+        UUID store = new UUID(1, 2);
+        Header mine = new Header(store, 7, 3, 1);
+        List<Header> others =
+                List.of(
+                        new Header(new UUID(1, 3), 7, 3, 1),
+                        new Header(store, 6, 3, 1),
+                        new Header(store, 7, 2, 1));
+        ByteBuffer bytes = ByteBuffer.allocate(200).order(ByteOrder.LITTLE_ENDIAN);
+        ManifestFormat.encode(mine, ManifestFormat.KIND_CHANGE, 1, 0, new byte[9], bytes);
+        assertEquals(48, bytes.position());
+        assertTrue(ManifestFormat.hasRecordHeader(mine, bytes, 0));
+        assertTrue(
+                ManifestFormat.payloadIsWhole(mine, bytes, ManifestFormat.recordHeader(bytes, 0)));
+        for (Header other : others) {
+            assertFalse(ManifestFormat.hasRecordHeader(other, bytes, 0));
+            assertFalse(
+                    ManifestFormat.payloadIsWhole(
+                            other, bytes, ManifestFormat.recordHeader(bytes, 0)));
         }
     }
 }

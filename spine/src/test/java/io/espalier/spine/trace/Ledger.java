@@ -6,7 +6,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeSet;
 
-/** The smallest state worth keeping: the numbers of all changes in order, and which files they named. */
+/**
+ * The smallest state worth keeping: the numbers of all changes in order, and which files they
+ * named.
+ */
 final class Ledger implements ManifestState {
 
     private static final int ENTRY_BYTES = 24;

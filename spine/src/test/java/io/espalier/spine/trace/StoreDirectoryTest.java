@@ -1,5 +1,6 @@
 package io.espalier.spine.trace;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -98,8 +99,7 @@ class StoreDirectoryTest {
     @Test
     void anAbsentAForeignAndAnExistingStoreAreNamedAsSuch() {
         // fails if a wrong folder is taken for a store, or turned into one, or a store made anew
-        StoreException absent =
-                assertThrows(StoreException.Absent.class, () -> open(Mode.OPEN));
+        StoreException absent = assertThrows(StoreException.Absent.class, () -> open(Mode.OPEN));
         assertTrue(absent.getMessage().contains("/simulated: there is no store here"));
         assertThrows(StoreException.Absent.class, () -> open(Mode.READ_ONLY));
         assertThrows(StoreException.Absent.class, () -> StoreDirectory.verify(disk, new Ledger()));
@@ -176,8 +176,7 @@ class StoreDirectoryTest {
         try (StoreDirectory store = open(Mode.READ_ONLY)) {
             assertEquals(List.of(1L, 2L), ledger.numbers);
             assertThrows(
-                    StoreException.NotPermitted.class,
-                    () -> store.append(List.of(Ledger.add(3))));
+                    StoreException.NotPermitted.class, () -> store.append(List.of(Ledger.add(3))));
         }
         assertTrue(StoreDirectory.verify(disk, new Ledger()).isWhole());
         StoreException e = assertThrows(StoreException.NotPermitted.class, () -> open(Mode.OPEN));
@@ -203,6 +202,45 @@ class StoreDirectoryTest {
         young.close();
         open(Mode.READ_ONLY).close();
         assertEquals(List.of(1L, 3L), ledger.numbers);
+    }
+
+    @Test
+    void whatTheOldWriterStillAcknowledgedTheNewOneSees() {
+        // fails if a commit between the reading and the fencing of a store is lost
+        StoreDirectory old = open(Mode.CREATE);
+        old.append(List.of(Ledger.add(1)));
+        disk.forgetLocks();
+        disk.beforeNextStep(() -> old.append(List.of(Ledger.add(2))));
+        StoreDirectory young = open(Mode.OPEN);
+        assertEquals(List.of(1L, 2L), ledger.numbers);
+        assertThrows(StoreException.Stopped.class, () -> old.append(List.of(Ledger.add(3))));
+        young.close();
+        open(Mode.OPEN).close();
+        assertEquals(List.of(1L, 2L), ledger.numbers);
+    }
+
+    @Test
+    void aWriterThatLostItsLockDoesNotReplaceTheStoreFile() {
+        // fails if rolling over or closing lets an old manifest count again
+        for (boolean rolls : new boolean[] {false, true}) {
+            StoreDirectory old = open(Mode.OPEN_OR_CREATE);
+            while (rolls && old.manifestBytes() < 500) {
+                old.append(List.of(Ledger.add(7)));
+            }
+            disk.forgetLocks();
+            StoreDirectory young = open(Mode.OPEN);
+            byte[] bytes = disk.bytes("STORE");
+            assertThrows(
+                    StoreException.Stopped.class,
+                    () -> {
+                        if (rolls) {
+                            old.append(List.of(Ledger.add(8)));
+                        }
+                        old.close();
+                    });
+            assertArrayEquals(bytes, disk.bytes("STORE"));
+            young.close();
+        }
     }
 
     @Test
@@ -267,6 +305,33 @@ class StoreDirectoryTest {
     }
 
     @Test
+    void noBatchFileIsDeletedBeforeTheStateThatIsWithoutItIsDurable() {
+        // fails if an opening that is cut short has deleted what a lost or a revived record names
+        StoreDirectory store = open(Mode.CREATE);
+        for (int i = 0; i < 3; i++) {
+            try (NewBatchFile file = store.createBatchFile()) {
+                file.finish();
+                store.append(List.of(Ledger.change(i, file.id(), file.id() - 1)));
+            }
+        }
+        disk.killProcess();
+        disk.setBytes(Names.batch(99), new byte[10]);
+        List<String> batches = List.of(0L, 1L, 2L, 99L).stream().map(Names::batch).toList();
+        boolean counts = false;
+        for (int i = 0; !counts; i++) {
+            disk.failAt(disk.steps() + i, Fault.FULL);
+            try {
+                open(Mode.OPEN);
+                counts = true;
+            } catch (StoreException.Full | StoreException.Stopped e) {
+                assertTrue(disk.files().containsAll(batches), "failed at step " + i);
+            }
+            disk.failNoMore();
+        }
+        assertEquals(1, disk.files().stream().filter(n -> n.startsWith("batches/")).count());
+    }
+
+    @Test
     void anUnfinishedBatchFileIsGoneAndAnIdIsNeverUsedAgain() {
         // fails if an abandoned file stays, or a later file can be taken for an earlier one
         try (StoreDirectory store = open(Mode.CREATE)) {
@@ -286,7 +351,9 @@ class StoreDirectoryTest {
         try (StoreDirectory store = open(Mode.OPEN);
                 NewBatchFile later = store.createBatchFile()) {
             assertEquals(2, later.id());
-            assertEquals("/simulated/batches/0000000002.batch", store.disk().describe("batches/0000000002.batch"));
+            assertEquals(
+                    "/simulated/batches/0000000002.batch",
+                    store.disk().describe("batches/0000000002.batch"));
         }
         assertEquals(List.of("LOCK", "STORE"), disk.files().subList(0, 2));
         assertEquals(3, disk.files().size());
