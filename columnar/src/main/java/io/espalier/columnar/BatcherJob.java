@@ -20,6 +20,7 @@ final class BatcherJob implements AutoCloseable {
     private final DeferringSink shipped;
     private final DeferringSink kept;
 
+    private @Nullable ChainBuilder out;
     private @Nullable Merge merge;
     private @Nullable TimeSplit split;
     private @Nullable ChainBuilder before;
@@ -70,6 +71,7 @@ final class BatcherJob implements AutoCloseable {
                         new DeferringSink(pager, type, depth),
                         kept);
         ChainBuilder out = new ChainBuilder(builder, targetBytes, kept);
+        job.out = out;
         job.merge = new Merge(inputs, true, 0, out);
         return job;
     }
@@ -94,6 +96,7 @@ final class BatcherJob implements AutoCloseable {
         job.before = before;
         job.rest = rest;
         job.split = split;
+        job.out = out;
         job.merge = new Merge(inputs, true, 0, out);
         return job;
     }
@@ -195,6 +198,10 @@ final class BatcherJob implements AutoCloseable {
     @Override
     public void close() {
         closeTools();
+        if (out != null) {
+            // it may hold a chunk, and half of one in the builder
+            out.close();
+        }
         shipped.close();
         kept.close();
     }

@@ -246,8 +246,9 @@ public final class MergeBatcher implements AutoCloseable {
         return bytes;
     }
 
-    /** Forgets everything that is held; the batcher can be used on. */
+    /** Forgets everything that is held; the batcher can be used on, also if it was broken. */
     public void clear() {
+        broken = null;
         staged.clear();
         BatcherJob stopped = job;
         if (stopped != null) {
@@ -496,15 +497,7 @@ public final class MergeBatcher implements AutoCloseable {
             return;
         }
         closed = true;
-        BatcherJob stopped = job;
-        if (stopped != null) {
-            job = null;
-            stopped.close();
-        }
-        for (Chain chain : chains) {
-            chain.batch.close();
-        }
-        chains.clear();
+        clear();
         builder.close();
         staged.close();
     }
