@@ -6,8 +6,8 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * The structural check of an image whose checksum holds: counts agree, columns lie in the image in
- * order, offsets ascend, and columns of equal values have no more of them than distinct ones can be.
- * After it, no read through a view leaves the image, and a walk takes time in proportion to its
+ * order, offsets ascend, and columns of equal values have no more of them than distinct ones can
+ * be. After it, no read through a view leaves the image, and a walk takes time in proportion to its
  * size. That values are in order is not checked here.
  */
 final class ImageCheck {
@@ -72,7 +72,8 @@ final class ImageCheck {
         long entry = offset + entry(column);
         int encoding = segment.get(Layouts.INT, entry + TrieLayout.ENTRY_ENCODING_AT);
         boolean content = segment.get(Layouts.INT, entry + TrieLayout.ENTRY_WIDTH_AT) != 0;
-        boolean equal = encoding != TrieLayout.VARIABLE && !(encoding == TrieLayout.FIXED && content);
+        boolean equal =
+                encoding != TrieLayout.VARIABLE && !(encoding == TrieLayout.FIXED && content);
         require(count == groups || !equal, column, "are equal in a group");
     }
 

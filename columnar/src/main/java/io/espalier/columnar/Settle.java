@@ -14,7 +14,8 @@ public final class Settle {
     /**
      * Moves the content of a batch to a new one whose chunks are graded by a target size.
      *
-     * @param in consumed: each of its chunks is closed once it is passed; the caller still closes it
+     * @param in consumed: each of its chunks is closed once it is passed; the caller still closes
+     *     it
      * @param targetBytes the target size, as of {@link ChainBuilder}
      * @param depth how many merges new chunks have survived
      * @return the settled batch; the caller owns it

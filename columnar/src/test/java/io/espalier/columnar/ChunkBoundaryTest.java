@@ -27,7 +27,9 @@ class ChunkBoundaryTest {
                     TrieType.BYTES_UPSERTS,
                     new TrieType(ColumnType.BYTES, ColumnType.BYTES, DiffType.COUNT));
 
-    /** Keys at odd numbers; some have two vals, some two times, so that both kinds of group are cut. */
+    /**
+     * Keys at odd numbers; some have two vals, some two times, so that both kinds of group are cut.
+     */
     private static SortedMap<Row, Diff> rows(TrieType type, int keys) {
         SortedMap<Row, Diff> rows = new TreeMap<>();
         boolean unit = type.val().kind() == ColumnType.Kind.UNIT;
@@ -108,8 +110,7 @@ class ChunkBoundaryTest {
         }
     }
 
-    private static void extractAll(
-            Pager pager, Batch batch, SortedMap<Row, Diff> rows, int keys) {
+    private static void extractAll(Pager pager, Batch batch, SortedMap<Row, Diff> rows, int keys) {
         TrieType type = batch.type();
         Extractor extractor = new Extractor();
         for (int hits = 0; hits < 1 << keys; hits++) {
@@ -181,11 +182,8 @@ class ChunkBoundaryTest {
                 Datum key = Tries.datum(batch.type().key(), cursor.keys(), cursor.key());
                 for (; cursor.hasVal(); cursor.stepVal()) {
                     Datum val = Tries.datum(batch.type().val(), cursor.vals(), cursor.val());
-                    cursor.mapUpdates(
-                            (view, i) ->
-                                    rows.put(
-                                            new Row(key, val, view.timeAt(i)),
-                                            Tries.diff(view, i)));
+                    cursor.mapUpdates((view, i) ->
+                            rows.put(new Row(key, val, view.timeAt(i)), Tries.diff(view, i)));
                 }
             }
         }

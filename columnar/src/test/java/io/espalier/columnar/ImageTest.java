@@ -250,11 +250,7 @@ class ImageTest {
     private static void mutate(MemorySegment segment, Random random) {
         long size = segment.byteSize();
         switch (random.nextInt(4)) {
-            case 0 ->
-                    segment.set(
-                            Layouts.BYTE,
-                            random.nextLong(size),
-                            (byte) random.nextInt(256));
+            case 0 -> segment.set(Layouts.BYTE, random.nextLong(size), (byte) random.nextInt(256));
             case 1 -> {
                 // a number of the header becomes another one
                 long at = 8 * random.nextLong(3, TrieLayout.HEADER_BYTES / 8);

@@ -34,7 +34,8 @@ class MeldTest {
         try (var pager = Tries.pager(memory, 1 << 30)) {
             Lease[] image = new Lease[1];
             ImageSink sink = (lease, sealed) -> image[0] = lease;
-            try (ChainBuilder out = new ChainBuilder(new TrieBuilder(memory, type), 1 << 30, sink)) {
+            try (ChainBuilder out =
+                    new ChainBuilder(new TrieBuilder(memory, type), 1 << 30, sink)) {
                 Tries.add(memory, out, rows);
                 out.finish();
             }

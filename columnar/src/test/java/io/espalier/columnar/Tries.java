@@ -22,7 +22,9 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
 
-/** The model of a trie, a sorted map of rows, and what the tests need to go from one to the other. */
+/**
+ * The model of a trie, a sorted map of rows, and what the tests need to go from one to the other.
+ */
 final class Tries {
 
     /** Every kind of key, val and diff. */
@@ -193,11 +195,10 @@ final class Tries {
             TrieType type, Collection<? extends Map<Row, Diff>> models, long since) {
         SortedMap<Row, Diff> all = new TreeMap<>();
         for (Map<Row, Diff> model : models) {
-            model.forEach(
-                    (row, diff) -> {
-                        long time = Long.compareUnsigned(row.time, since) < 0 ? since : row.time;
-                        fold(type, all, new Row(row.key, row.val, time), diff);
-                    });
+            model.forEach((row, diff) -> {
+                long time = Long.compareUnsigned(row.time, since) < 0 ? since : row.time;
+                fold(type, all, new Row(row.key, row.val, time), diff);
+            });
         }
         all.values().removeIf(d -> type.diff() == DiffType.COUNT && d.number == 0);
         return all;
