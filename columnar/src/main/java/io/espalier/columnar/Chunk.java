@@ -50,13 +50,21 @@ public final class Chunk implements AutoCloseable {
      * @param depth how many merges the content has survived: the deeper, the colder
      */
     public static Chunk of(Pager pager, Lease lease, TrieView view, int depth) {
-        Fence fence;
+        boolean done = false;
         try {
-            fence = Fence.of(pager.memory(), view);
-        } catch (RuntimeException | Error e) {
-            lease.close();
-            throw e;
+            Chunk chunk = adopt(pager, lease, view, depth);
+            done = true;
+            return chunk;
+        } finally {
+            if (!done) {
+                lease.close();
+            }
         }
+    }
+
+    /** The same, but the lease is still the caller's if this throws, who may try again. */
+    static Chunk adopt(Pager pager, Lease lease, TrieView view, int depth) {
+        Fence fence = Fence.of(pager.memory(), view);
         boolean done = false;
         try {
             Chunk chunk = new Chunk(pager, lease, fence, view, depth);
@@ -65,7 +73,6 @@ public final class Chunk implements AutoCloseable {
         } finally {
             if (!done) {
                 fence.close();
-                lease.close();
             }
         }
     }

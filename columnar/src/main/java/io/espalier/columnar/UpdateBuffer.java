@@ -47,7 +47,7 @@ public final class UpdateBuffer implements AutoCloseable {
 
     private final UpdateSorter sorter;
     private final RadixSort radix = new RadixSort();
-    private final Folding folding;
+    private final Selection selection;
     private final Gather gather;
     private final TrieView formed = new TrieView();
     private final Column keyColumn = new Column();
@@ -69,7 +69,7 @@ public final class UpdateBuffer implements AutoCloseable {
         this.payloads = new ColumnBuilder(memory, ColumnType.BYTES, false);
         this.argument = new NativeBuffer(memory);
         this.sorter = new UpdateSorter(memory);
-        this.folding = new Folding(memory);
+        this.selection = new Selection(memory);
         this.gather = new Gather(memory);
     }
 
@@ -304,7 +304,9 @@ public final class UpdateBuffer implements AutoCloseable {
     private void checkUpserts() {
         if (counts || type.val().kind() != ColumnType.Kind.UNIT) {
             throw new IllegalArgumentException(
-                    "an upsert for a trie of " + type + "; its diffs must be upserts, its vals unit");
+                    "an upsert for a trie of "
+                            + type
+                            + "; its diffs must be upserts, its vals unit");
         }
     }
 
@@ -312,15 +314,20 @@ public final class UpdateBuffer implements AutoCloseable {
         int width = type.fixedWidth();
         if (width != -1 ? size != width : size < 0 || size > TrieLayout.COLUMN_BYTES_MAX / 4) {
             throw new IllegalArgumentException(
-                    "a " + what + " of " + size + " bytes for " + type + ", expected "
+                    "a "
+                            + what
+                            + " of "
+                            + size
+                            + " bytes for "
+                            + type
+                            + ", expected "
                             + (width == -1 ? "0 bytes to 1 GiB" : width + " bytes"));
         }
     }
 
     private static void checkWords(String what, ColumnType type, int words) {
         if (type.fixedWidth() != words * Long.BYTES) {
-            throw new IllegalArgumentException(
-                    "a " + what + " of " + words + " words for " + type);
+            throw new IllegalArgumentException("a " + what + " of " + words + " words for " + type);
         }
     }
 
@@ -337,7 +344,10 @@ public final class UpdateBuffer implements AutoCloseable {
                 || vals.dataBytes() + valSize > TrieLayout.COLUMN_BYTES_MAX
                 || payloads.dataBytes() + payloadSize > TrieLayout.COLUMN_BYTES_MAX) {
             throw new IllegalArgumentException(
-                    "the buffer is full with " + count + " rows of " + sizeBytes()
+                    "the buffer is full with "
+                            + count
+                            + " rows of "
+                            + sizeBytes()
                             + " bytes; form it first");
         }
     }
@@ -356,8 +366,7 @@ public final class UpdateBuffer implements AutoCloseable {
      */
     public void formInto(ChainBuilder out) {
         if (!out.type().equals(type)) {
-            throw new IllegalArgumentException(
-                    "a chain of " + out.type() + ", expected " + type);
+            throw new IllegalArgumentException("a chain of " + out.type() + ", expected " + type);
         }
         if (count > 0) {
             if (isPlain()) {
@@ -449,7 +458,7 @@ public final class UpdateBuffer implements AutoCloseable {
             Words.setLong(segment, target, to, key);
             long sum = diff * (end - from);
             if (Math.multiplyHigh(diff, end - from) != sum >> 63) {
-                throw Folding.overflow();
+                throw Selection.overflow();
             }
             Words.setLong(segment, sums, to, sum);
             to++;
@@ -475,19 +484,12 @@ public final class UpdateBuffer implements AutoCloseable {
         diffs.bind(diffColumn);
         payloads.bind(payloadColumn);
         sorter.sort(keyColumn, valColumn, timeColumn, count);
-        folding.fold(sorter, diffColumn, counts, count);
-        if (folding.isEmpty()) {
+        selection.fold(sorter, diffColumn, counts, count);
+        if (selection.isEmpty()) {
             return;
         }
-        folding.bind(
-                formed,
-                type,
-                gather,
-                keyColumn,
-                valColumn,
-                timeColumn,
-                diffColumn,
-                payloadColumn);
+        selection.bind(
+                formed, type, gather, keyColumn, valColumn, timeColumn, diffColumn, payloadColumn);
         out.appendUpdates(formed, 0, formed.updateCount());
     }
 
@@ -500,7 +502,7 @@ public final class UpdateBuffer implements AutoCloseable {
         payloads.clear(KEPT_BYTES_MAX);
         argument.clear(KEPT_BYTES_MAX);
         sorter.clear(KEPT_BYTES_MAX);
-        folding.clear(KEPT_BYTES_MAX);
+        selection.clear(KEPT_BYTES_MAX);
         gather.clear(KEPT_BYTES_MAX);
         count = 0;
         timeMin = -1;
@@ -516,7 +518,7 @@ public final class UpdateBuffer implements AutoCloseable {
         payloads.close();
         argument.close();
         sorter.close();
-        folding.close();
+        selection.close();
         gather.close();
     }
 }

@@ -7,13 +7,13 @@ import io.espalier.memory.Words;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Turns sorted rows into what a trie holds: folds equal rows, and lists the rows that start a key, a
- * val, an update, with the bounds between them.
+ * Lists which rows become the keys, vals and updates of a trie, with the bounds between them:
+ * sorted rows, equal ones folded, or the updates of one side of a time.
  *
  * <p>Counts are summed in 128 bits, so that whether a sum is too large for a count does not depend
  * on the order of its parts. Single-threaded. The owner closes it.
  */
-final class Folding implements AutoCloseable {
+final class Selection implements AutoCloseable {
 
     private static final int KEY_ROWS = 0;
     private static final int VAL_ROWS = 1;
@@ -32,7 +32,7 @@ final class Folding implements AutoCloseable {
     private long updateCount;
     private boolean summed;
 
-    Folding(NativeMemory memory) {
+    Selection(NativeMemory memory) {
         this.segment = memory.segment();
         for (int i = 0; i < SCRATCHES; i++) {
             scratch[i] = new NativeBuffer(memory);
@@ -60,13 +60,7 @@ final class Folding implements AutoCloseable {
             updateCount = count;
             return;
         }
-        room(KEY_ROWS, (long) count * Integer.BYTES);
-        room(VAL_ROWS, (long) count * Integer.BYTES);
-        room(KEY_BOUNDS, (count + 1L) * Integer.BYTES);
-        room(VAL_BOUNDS, (count + 1L) * Integer.BYTES);
-        keyCount = 0;
-        valCount = 0;
-        updateCount = 0;
+        start(count);
         if (counts) {
             room(SUMS, (long) count * Long.BYTES);
             summed = true;
@@ -74,6 +68,42 @@ final class Folding implements AutoCloseable {
         } else {
             foldUpserts(entries, sorter.levelsAt(), diffs, count);
         }
+        end();
+    }
+
+    /** Selects the updates of a view whose times lie before {@code upper}, or the others. */
+    void select(TrieView view, long upper, boolean before) {
+        long count = view.updateCount();
+        room(UPDATE_ROWS, count * Integer.BYTES);
+        start(count);
+        summed = false;
+        int level;
+        for (long key = 0; key < view.keyCount(); key++) {
+            level = UpdateSorter.NEW_KEY;
+            for (long val = view.valsFrom(key); val < view.valsTo(key); val++) {
+                level = Math.min(level, UpdateSorter.NEW_VAL);
+                for (long i = view.updatesFrom(val); i < view.updatesTo(val); i++) {
+                    if (Long.compareUnsigned(view.timeAt(i), upper) < 0 == before) {
+                        append(level, key, val, i);
+                        level = UpdateSorter.NEW_TIME;
+                    }
+                }
+            }
+        }
+        end();
+    }
+
+    private void start(long count) {
+        room(KEY_ROWS, count * Integer.BYTES);
+        room(VAL_ROWS, count * Integer.BYTES);
+        room(KEY_BOUNDS, (count + 1L) * Integer.BYTES);
+        room(VAL_BOUNDS, (count + 1L) * Integer.BYTES);
+        keyCount = 0;
+        valCount = 0;
+        updateCount = 0;
+    }
+
+    private void end() {
         Words.setInt(segment, at[KEY_BOUNDS], keyCount, (int) valCount);
         Words.setInt(segment, at[VAL_BOUNDS], valCount, (int) updateCount);
     }
@@ -102,7 +132,7 @@ final class Folding implements AutoCloseable {
             }
             if (sum != 0) {
                 Words.setLong(segment, at[SUMS], updateCount, sum);
-                append(level, row);
+                append(level, row, row, row);
                 level = UpdateSorter.EQUAL;
             }
         }
@@ -124,7 +154,7 @@ final class Folding implements AutoCloseable {
                 }
                 i++;
             }
-            append(level, winner);
+            append(level, winner, winner, winner);
         }
     }
 
@@ -133,18 +163,18 @@ final class Folding implements AutoCloseable {
                 "the counts of one (key, val, time) add up to more than 64 bits hold");
     }
 
-    private void append(int level, int row) {
+    private void append(int level, long key, long val, long update) {
         if (level == UpdateSorter.NEW_KEY) {
-            Words.setInt(segment, at[KEY_ROWS], keyCount, row);
+            Words.setInt(segment, at[KEY_ROWS], keyCount, (int) key);
             Words.setInt(segment, at[KEY_BOUNDS], keyCount, (int) valCount);
             keyCount++;
         }
         if (level <= UpdateSorter.NEW_VAL) {
-            Words.setInt(segment, at[VAL_ROWS], valCount, row);
+            Words.setInt(segment, at[VAL_ROWS], valCount, (int) val);
             Words.setInt(segment, at[VAL_BOUNDS], valCount, (int) updateCount);
             valCount++;
         }
-        Words.setInt(segment, at[UPDATE_ROWS], updateCount, row);
+        Words.setInt(segment, at[UPDATE_ROWS], updateCount, (int) update);
         updateCount++;
     }
 
@@ -153,7 +183,10 @@ final class Folding implements AutoCloseable {
         return updateCount == 0;
     }
 
-    /** Binds {@code view} to the folded rows of the columns, through the scratch of {@code gather}. */
+    /**
+     * Binds {@code view} to the selected rows of the columns, through the scratch of {@code
+     * gather}.
+     */
     void bind(
             TrieView view,
             TrieType type,

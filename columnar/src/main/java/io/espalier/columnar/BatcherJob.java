@@ -1,0 +1,208 @@
+package io.espalier.columnar;
+
+import io.espalier.memory.NativeMemory;
+import io.espalier.pager.Pager;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One piece of a {@link MergeBatcher}'s work: chains that become one chain, or two. It owns its
+ * inputs and outputs, and can be stopped between steps by a pager that takes nothing, and go on
+ * later.
+ */
+final class BatcherJob implements AutoCloseable {
+
+    private final List<Batch> inputs;
+    private final long inputBytes;
+    private final long inputUpdates;
+    private final long timeMin;
+    private final int depth;
+    private final DeferringSink shipped;
+    private final DeferringSink kept;
+
+    private @Nullable ChainBuilder out;
+    private @Nullable Merge merge;
+    private @Nullable TimeSplit split;
+    private @Nullable ChainBuilder before;
+    private @Nullable ChainBuilder rest;
+    private boolean inStep;
+
+    private BatcherJob(
+            List<Batch> inputs,
+            long timeMin,
+            int depth,
+            DeferringSink shipped,
+            DeferringSink kept) {
+        this.inputs = inputs;
+        this.timeMin = timeMin;
+        this.depth = depth;
+        this.shipped = shipped;
+        this.kept = kept;
+        long bytes = 0;
+        long updates = 0;
+        for (Batch input : inputs) {
+            bytes += input.sizeBytes();
+            updates += input.updateCount();
+        }
+        this.inputBytes = bytes;
+        this.inputUpdates = updates;
+    }
+
+    /**
+     * Hands a formed chain to the pager.
+     *
+     * @param timeMin the least time in it
+     */
+    static BatcherJob handOver(Pager pager, DeferringSink formed, long timeMin) {
+        return new BatcherJob(
+                List.of(), timeMin, 0, new DeferringSink(pager, formed.batch().type(), 0), formed);
+    }
+
+    /** Merges chains into one. The builder is empty, and used until the job is done. */
+    static BatcherJob merge(
+            Pager pager, List<Batch> inputs, int depth, TrieBuilder builder, long targetBytes) {
+        TrieType type = builder.type();
+        DeferringSink kept = new DeferringSink(pager, type, depth);
+        BatcherJob job =
+                new BatcherJob(
+                        inputs,
+                        timeMin(inputs),
+                        depth,
+                        new DeferringSink(pager, type, depth),
+                        kept);
+        ChainBuilder out = new ChainBuilder(builder, targetBytes, kept);
+        job.out = out;
+        job.merge = new Merge(inputs, true, 0, out);
+        return job;
+    }
+
+    /** Merges chains and parts them by time. */
+    static BatcherJob split(
+            Pager pager,
+            List<Batch> inputs,
+            int depth,
+            TrieBuilder builder,
+            long targetBytes,
+            long upper) {
+        NativeMemory memory = builder.memory();
+        TrieType type = builder.type();
+        DeferringSink shipped = new DeferringSink(pager, type, depth);
+        DeferringSink kept = new DeferringSink(pager, type, depth);
+        BatcherJob job = new BatcherJob(inputs, timeMin(inputs), depth, shipped, kept);
+        ChainBuilder before = new ChainBuilder(new TrieBuilder(memory, type), targetBytes, shipped);
+        ChainBuilder rest = new ChainBuilder(new TrieBuilder(memory, type), targetBytes, kept);
+        TimeSplit split = new TimeSplit(memory, upper, before, rest);
+        ChainBuilder out = new ChainBuilder(builder, targetBytes, split);
+        job.before = before;
+        job.rest = rest;
+        job.split = split;
+        job.out = out;
+        job.merge = new Merge(inputs, true, 0, out);
+        return job;
+    }
+
+    private static long timeMin(List<Batch> batches) {
+        long min = MergeBatcher.NO_TIME;
+        for (Batch batch : batches) {
+            long time = MergeBatcher.timeMin(batch);
+            min = Long.compareUnsigned(time, min) < 0 ? time : min;
+        }
+        return min;
+    }
+
+    long inputBytes() {
+        return inputBytes;
+    }
+
+    long inputUpdates() {
+        return inputUpdates;
+    }
+
+    /** No update that it holds has an earlier time. */
+    long timeMin() {
+        return timeMin;
+    }
+
+    int depth() {
+        return depth;
+    }
+
+    /** Whether {@link #run} may be called again after it threw. */
+    boolean isResumable() {
+        return !inStep;
+    }
+
+    /**
+     * Does all the work, or goes on with it.
+     *
+     * @param fuel how many updates to merge before the pager is asked again if images wait
+     * @throws RuntimeException what the pager threw; or what a step threw, see {@link #isResumable}
+     */
+    void run(long fuel) {
+        handOver();
+        while (merge != null) {
+            inStep = true;
+            if (!merge.step(fuel)) {
+                finish();
+            }
+            inStep = false;
+            handOver();
+        }
+    }
+
+    private void handOver() {
+        shipped.retry();
+        kept.retry();
+    }
+
+    private void finish() {
+        if (before != null) {
+            before.finish();
+        }
+        if (rest != null) {
+            rest.finish();
+        }
+        closeTools();
+    }
+
+    private void closeTools() {
+        if (merge != null) {
+            merge.close();
+            merge = null;
+        }
+        for (Batch input : inputs) {
+            input.close();
+        }
+        if (before != null) {
+            before.close();
+        }
+        if (rest != null) {
+            rest.close();
+        }
+        if (split != null) {
+            split.close();
+        }
+    }
+
+    /** What lies before the split, once all is done; the caller's to close. */
+    Batch takeShipped() {
+        return shipped.batch();
+    }
+
+    /** The rest, or all if nothing was split, once all is done; the caller's to close. */
+    Batch takeKept() {
+        return kept.batch();
+    }
+
+    /** Drops everything. */
+    @Override
+    public void close() {
+        closeTools();
+        if (out != null) {
+            // it may hold a chunk, and half of one in the builder
+            out.close();
+        }
+        shipped.close();
+        kept.close();
+    }
+}

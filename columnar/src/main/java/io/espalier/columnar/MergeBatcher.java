@@ -1,0 +1,504 @@
+package io.espalier.columnar;
+
+import io.espalier.memory.NativeMemory;
+import io.espalier.pager.Pager;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Collects updates in any order and gives out, time by time, what is complete as sorted,
+ * consolidated batches; holds much more than fits in memory, since all that it keeps is chunks that
+ * the pager may page out.
+ *
+ * <p>Updates are staged up to a limit, then formed into a chain of chunks. Chains are merged
+ * geometrically: while the last has at least half as many chunks as the one before it, the two
+ * become one, so that each update is merged a logarithmic number of times, and there are as many
+ * chains. A merge takes its inputs chunk by chunk: at most one of each side and the one that is
+ * being built are pinned or open. Chunks that lie below the other side whole are handed over
+ * unopened. The depth that the pager is told is the generation of merges.
+ *
+ * <p>{@link #seal} merges the chains that have something before {@code upper} and splits them by
+ * time on the way, in one pass; what lies on one side whole moves by handle. Chains that have
+ * nothing before {@code upper} are not touched.
+ *
+ * <p><b>Failures.</b> When the pager does not take a chunk ({@code SpillException}: the disk is
+ * full), the call throws, nothing is lost or doubled, and the next call takes the work up where it
+ * stopped; an update whose {@code add} threw is not taken. Any other failure inside of a merge (a
+ * damaged page, counts that overflow) breaks the batcher: it then only can be closed.
+ *
+ * <p>The owner closes it; that gives everything back, also after failures. Not thread-safe.
+ *
+ * <p>The idea is that of the merge batchers of Differential Dataflow, and of Materialize's paged
+ * one.
+ */
+public final class MergeBatcher implements AutoCloseable {
+
+    /** The default limit of staged bytes: 2 MiB. */
+    public static final long STAGED_BYTES_DEFAULT = 2L << 20;
+
+    /** What {@link #frontier()} says when nothing is kept: the greatest time. It has no updates. */
+    public static final long NO_TIME = -1L;
+
+    private static final long FUEL_MAX = 1L << 16;
+
+    /**
+     * What a batcher holds and has done.
+     *
+     * @param updatesStaged updates that are not formed yet
+     * @param updatesChained updates in chunks; some of them may cancel when chains are merged
+     * @param chains how many chains there are
+     * @param chunks how many chunks they have, resident or paged
+     * @param chunkBytes the sizes of those, wherever they are
+     * @param forms how often staged updates were formed
+     * @param merges how often chains were merged, those of seals included
+     * @param seals how many seals came to an end
+     */
+    public record Counters(
+            long updatesStaged,
+            long updatesChained,
+            long chains,
+            long chunks,
+            long chunkBytes,
+            long forms,
+            long merges,
+            long seals) {}
+
+    /** A chain and how many generations of merges it has seen. */
+    private record Chain(Batch batch, int depth) {}
+
+    private final Pager pager;
+    private final NativeMemory memory;
+    private final TrieType type;
+    private final long stagedBytesMax;
+    private final long targetBytes;
+    private final UpdateBuffer staged;
+    private final TrieBuilder builder;
+    private final List<Chain> chains = new ArrayList<>();
+    private @Nullable BatcherJob job;
+    private @Nullable Throwable broken;
+    private long forms;
+    private long merges;
+    private long seals;
+    private boolean closed;
+
+    /** A batcher with the default limit and the default size of chunks. */
+    public MergeBatcher(Pager pager, TrieType type) {
+        this(pager, type, STAGED_BYTES_DEFAULT, ChainBuilder.TARGET_BYTES_DEFAULT);
+    }
+
+    /**
+     * A batcher.
+     *
+     * @param pager takes the chunks; closed after the batcher
+     * @param stagedBytesMax how many bytes are staged before they are formed. Forming takes about
+     *     three times that for its scratch
+     * @param targetBytes the size from which a chunk is sealed; none exceeds it by more than one
+     *     update
+     */
+    public MergeBatcher(Pager pager, TrieType type, long stagedBytesMax, long targetBytes) {
+        if (stagedBytesMax < 1 || stagedBytesMax > 1L << 30) {
+            throw new IllegalArgumentException(
+                    "staging limit of " + stagedBytesMax + " bytes; give 1 byte to 1 GiB");
+        }
+        if (targetBytes < 1 || targetBytes > 1L << 30) {
+            throw new IllegalArgumentException(
+                    "chunk target of " + targetBytes + " bytes; give 1 byte to 1 GiB");
+        }
+        this.pager = pager;
+        this.memory = pager.memory();
+        this.type = type;
+        this.stagedBytesMax = stagedBytesMax;
+        this.targetBytes = targetBytes;
+        this.staged = new UpdateBuffer(memory, type);
+        this.builder = new TrieBuilder(memory, type);
+    }
+
+    /** The type of the updates. */
+    public TrieType type() {
+        return type;
+    }
+
+    // ---- adding -------------------------------------------------------------------------------
+
+    /**
+     * Adds an update whose key and val are native bytes; see {@link UpdateBuffer}.
+     *
+     * @param time unsigned, below {@link #NO_TIME}
+     * @throws IllegalArgumentException if it does not fit the type
+     */
+    public void add(
+            MemorySegment keySegment,
+            long keyOffset,
+            long keySize,
+            MemorySegment valSegment,
+            long valOffset,
+            long valSize,
+            long time,
+            long diff) {
+        makeRoom(time);
+        staged.add(keySegment, keyOffset, keySize, valSegment, valOffset, valSize, time, diff);
+    }
+
+    /** Adds an update whose key and val are ranges of bytes of the heap. */
+    public void add(
+            byte[] key,
+            int keyFrom,
+            int keySize,
+            byte[] val,
+            int valFrom,
+            int valSize,
+            long time,
+            long diff) {
+        makeRoom(time);
+        staged.add(key, keyFrom, keySize, val, valFrom, valSize, time, diff);
+    }
+
+    /** Adds an update with a long key and a unit val. */
+    public void add(long key, long time, long diff) {
+        makeRoom(time);
+        staged.add(key, time, diff);
+    }
+
+    /** Adds an update with a long key and a long val. */
+    public void add(long key, long val, long time, long diff) {
+        makeRoom(time);
+        staged.add(key, val, time, diff);
+    }
+
+    /** Adds an update whose key and val are words. */
+    public void add(long[] key, long[] val, long time, long diff) {
+        makeRoom(time);
+        staged.add(key, val, time, diff);
+    }
+
+    /**
+     * Adds an upsert of native bytes; its payload is {@code tag}, then the bytes given.
+     *
+     * @param order unsigned; the greatest of a (key, time) stays. Of equal ones any does
+     */
+    public void upsert(
+            MemorySegment keySegment,
+            long keyOffset,
+            long keySize,
+            long time,
+            long order,
+            byte tag,
+            MemorySegment payload,
+            long payloadOffset,
+            long payloadSize) {
+        makeRoom(time);
+        staged.upsert(
+                keySegment,
+                keyOffset,
+                keySize,
+                time,
+                order,
+                tag,
+                payload,
+                payloadOffset,
+                payloadSize);
+    }
+
+    /** Adds an upsert whose key and payload are ranges of bytes of the heap. */
+    public void upsert(
+            byte[] key,
+            int keyFrom,
+            int keySize,
+            long time,
+            long order,
+            byte tag,
+            byte[] payload,
+            int payloadFrom,
+            int payloadSize) {
+        makeRoom(time);
+        staged.upsert(key, keyFrom, keySize, time, order, tag, payload, payloadFrom, payloadSize);
+    }
+
+    private void makeRoom(long time) {
+        if (time == NO_TIME) {
+            throw new IllegalArgumentException("an update at the end of time; give a lesser time");
+        }
+        if (job != null || closed || broken != null || staged.sizeBytes() >= stagedBytesMax) {
+            flush();
+        }
+    }
+
+    /** Forms what is staged and merges chains as far as is due. */
+    public void flush() {
+        resume();
+        form();
+        mergeGeometrically();
+    }
+
+    /** Whether nothing is held. */
+    public boolean isEmpty() {
+        return staged.count() == 0 && chains.isEmpty() && job == null;
+    }
+
+    /** How many bytes are held, staged or chained, resident or paged. */
+    public long sizeBytes() {
+        long bytes = staged.sizeBytes();
+        for (Chain chain : chains) {
+            bytes += chain.batch.sizeBytes();
+        }
+        return bytes;
+    }
+
+    /** Forgets everything that is held; the batcher can be used on, also if it was broken. */
+    public void clear() {
+        broken = null;
+        staged.clear();
+        BatcherJob stopped = job;
+        if (stopped != null) {
+            job = null;
+            stopped.close();
+        }
+        for (Chain chain : chains) {
+            chain.batch.close();
+        }
+        chains.clear();
+    }
+
+    /**
+     * Takes a sorted, consolidated batch in, as if its updates had been added: what a {@link #seal}
+     * gave out and was not used. The batch belongs to the batcher afterwards, also if this throws.
+     */
+    public void giveBack(Batch chain) {
+        if (closed || broken != null) {
+            chain.close();
+        }
+        checkUsable();
+        push(chain, 0);
+        flush();
+    }
+
+    private void push(Batch batch, int depth) {
+        if (batch.chunkCount() > 0) {
+            chains.add(new Chain(batch, depth));
+        }
+    }
+
+    private void form() {
+        if (staged.count() == 0) {
+            return;
+        }
+        long timeMin = staged.timeMin();
+        DeferringSink sink = new DeferringSink(pager, type, 0);
+        ChainBuilder out = new ChainBuilder(builder, targetBytes, sink);
+        boolean done = false;
+        try {
+            staged.formInto(out);
+            out.finish();
+            done = true;
+        } finally {
+            if (!done) {
+                builder.clear();
+                sink.close();
+            }
+        }
+        forms++;
+        run(BatcherJob.handOver(pager, sink, timeMin));
+    }
+
+    // ---- merging ------------------------------------------------------------------------------
+
+    private void mergeGeometrically() {
+        while (chains.size() >= 2) {
+            Chain last = chains.get(chains.size() - 1);
+            Chain previous = chains.get(chains.size() - 2);
+            if (last.batch.chunkCount() < previous.batch.chunkCount() / 2) {
+                return;
+            }
+            int depth = Math.max(last.depth, previous.depth) + 1;
+            BatcherJob merge =
+                    BatcherJob.merge(
+                            pager,
+                            List.of(previous.batch, last.batch),
+                            depth,
+                            builder,
+                            targetBytes);
+            chains.removeLast();
+            chains.removeLast();
+            merges++;
+            run(merge);
+        }
+    }
+
+    /** Works a job off and takes its chains in; if it fails, it stays to be resumed. */
+    private void run(BatcherJob next) {
+        job = next;
+        work(next);
+        job = null;
+        push(next.takeShipped(), next.depth());
+        push(next.takeKept(), next.depth());
+    }
+
+    private void work(BatcherJob next) {
+        try {
+            next.run(fuelFor(next));
+        } catch (RuntimeException | Error e) {
+            if (!next.isResumable()) {
+                broken = e;
+            }
+            throw e;
+        }
+    }
+
+    /** About as many updates as a chunk has: what may be built before the pager is asked again. */
+    private long fuelFor(BatcherJob next) {
+        long bytes = Math.max(1, next.inputBytes());
+        long updates = Math.max(1, next.inputUpdates());
+        return Math.clamp(Math.round((double) targetBytes / bytes * updates), 1, FUEL_MAX);
+    }
+
+    /** Finishes what a failure stopped. */
+    private void resume() {
+        checkUsable();
+        BatcherJob stopped = job;
+        if (stopped != null) {
+            run(stopped);
+        }
+    }
+
+    private void checkUsable() {
+        if (closed) {
+            throw new IllegalStateException("merge batcher is closed");
+        }
+        if (broken != null) {
+            throw new IllegalStateException(
+                    "merge batcher failed earlier ("
+                            + broken.getMessage()
+                            + ") and can only be closed",
+                    broken);
+        }
+    }
+
+    // ---- sealing ------------------------------------------------------------------------------
+
+    /**
+     * Gives out everything with a time before {@code upper} as one sorted, consolidated batch, and
+     * keeps the rest. What is kept of the chains that had such times becomes one chain.
+     *
+     * @param upper unsigned; {@link #NO_TIME} gives out everything
+     * @return a batch that the caller owns; its chunks may be paged
+     */
+    public Batch seal(long upper) {
+        resume();
+        form();
+        List<Chain> early = new ArrayList<>();
+        List<Chain> late = new ArrayList<>();
+        boolean whole = true;
+        for (Chain chain : chains) {
+            boolean isEarly = Long.compareUnsigned(timeMin(chain.batch), upper) < 0;
+            (isEarly ? early : late).add(chain);
+            whole &= !isEarly || Long.compareUnsigned(timeMax(chain.batch), upper) < 0;
+        }
+        Batch shipped;
+        if (early.isEmpty()) {
+            shipped = new Batch(type);
+        } else if (early.size() == 1 && whole) {
+            chains.remove(early.getFirst());
+            shipped = early.getFirst().batch;
+        } else {
+            shipped = split(early, late, upper);
+        }
+        seals++;
+        return shipped;
+    }
+
+    private Batch split(List<Chain> early, List<Chain> late, long upper) {
+        List<Batch> inputs = new ArrayList<>();
+        int depth = 0;
+        for (Chain chain : early) {
+            inputs.add(chain.batch);
+            depth = Math.max(depth, chain.depth);
+        }
+        BatcherJob split = BatcherJob.split(pager, inputs, depth + 1, builder, targetBytes, upper);
+        chains.clear();
+        chains.addAll(late);
+        merges++;
+        job = split;
+        work(split);
+        job = null;
+        push(split.takeKept(), split.depth());
+        // the largest first, as geometric merging expects
+        chains.sort((a, b) -> Long.compare(b.batch.chunkCount(), a.batch.chunkCount()));
+        return split.takeShipped();
+    }
+
+    /** The least time of a chain; {@link #NO_TIME} of an empty one. */
+    static long timeMin(Batch batch) {
+        long min = NO_TIME;
+        for (long i = 0; i < batch.chunkCount(); i++) {
+            long time = batch.chunk(i).timeMin();
+            min = Long.compareUnsigned(time, min) < 0 ? time : min;
+        }
+        return min;
+    }
+
+    private static long timeMax(Batch batch) {
+        long max = 0;
+        for (long i = 0; i < batch.chunkCount(); i++) {
+            long time = batch.chunk(i).timeMax();
+            max = Long.compareUnsigned(time, max) > 0 ? time : max;
+        }
+        return max;
+    }
+
+    /**
+     * The least time of what is kept, staged or chained, unsigned; {@link #NO_TIME} if nothing is.
+     * Known without opening a chunk; of updates in different chains that would cancel, it still
+     * counts the times.
+     */
+    public long frontier() {
+        long min = staged.timeMin();
+        for (Chain chain : chains) {
+            long time = timeMin(chain.batch);
+            min = Long.compareUnsigned(time, min) < 0 ? time : min;
+        }
+        BatcherJob stopped = job;
+        if (stopped != null) {
+            long time = stopped.timeMin();
+            min = Long.compareUnsigned(time, min) < 0 ? time : min;
+        }
+        return min;
+    }
+
+    /** What is held and was done. */
+    public Counters counters() {
+        long updates = 0;
+        long chunks = 0;
+        long bytes = 0;
+        for (Chain chain : chains) {
+            updates += chain.batch.updateCount();
+            chunks += chain.batch.chunkCount();
+            bytes += chain.batch.sizeBytes();
+        }
+        return new Counters(
+                staged.count(), updates, chains.size(), chunks, bytes, forms, merges, seals);
+    }
+
+    /** The lengths of the chains in chunks, for tests. */
+    List<Long> chainLengths() {
+        return chains.stream().map(chain -> chain.batch.chunkCount()).toList();
+    }
+
+    /** The depth and bytes of a chain, for tests. */
+    Batch chain(int index) {
+        return chains.get(index).batch;
+    }
+
+    /** Drops everything that is held. */
+    @Override
+    public void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        clear();
+        builder.close();
+        staged.close();
+    }
+}
