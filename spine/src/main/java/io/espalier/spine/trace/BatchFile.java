@@ -247,7 +247,10 @@ final class BatchFile implements Run {
         try {
             Column keys = index.keys();
             long key = keys.gallop(index.keyOfVal(from), index.keyCount(), probes, probe);
-            found = key == index.keyCount() ? index.valCount() : Math.max(from, index.valsFrom(key));
+            found =
+                    key == index.keyCount()
+                            ? index.valCount()
+                            : Math.max(from, index.valsFrom(key));
         } catch (IndexOutOfBoundsException e) {
             throw opened == current ? e : closed();
         }

@@ -88,7 +88,10 @@ final class BatchFileCheck {
         if (segment.get(Layouts.LONG, base) != BatchFileFormat.MAGIC || sum != found) {
             throw batch.damaged(
                     0,
-                    "the header has CRC32C " + hex(sum) + ", expected " + hex(found)
+                    "the header has CRC32C "
+                            + hex(sum)
+                            + ", expected "
+                            + hex(found)
                             + "; the file is not a batch file, or its header is damaged");
         }
         checkVersion(batch, segment.get(Layouts.INT, base + BatchFileFormat.HEADER_VERSION_AT), 0);
@@ -118,7 +121,9 @@ final class BatchFileCheck {
         if (version != BatchFileFormat.VERSION) {
             throw batch.damaged(
                     at,
-                    "the file has format version " + version + ", expected "
+                    "the file has format version "
+                            + version
+                            + ", expected "
                             + BatchFileFormat.VERSION);
         }
     }
@@ -126,8 +131,7 @@ final class BatchFileCheck {
     private static void checkId(BatchFile batch, long id, long at) {
         if (id != batch.part().fileId()) {
             throw batch.damaged(
-                    at,
-                    "the file says it is batch " + id + ", expected " + batch.part().fileId());
+                    at, "the file says it is batch " + id + ", expected " + batch.part().fileId());
         }
     }
 
@@ -139,8 +143,12 @@ final class BatchFileCheck {
             if (index.vals().sizeOf(chunk) != BatchFileFormat.ENTRY_BYTES) {
                 throw batch.damaged(
                         indexAt,
-                        "the entry of chunk " + chunk + " has " + index.vals().sizeOf(chunk)
-                                + " bytes, expected " + BatchFileFormat.ENTRY_BYTES);
+                        "the entry of chunk "
+                                + chunk
+                                + " has "
+                                + index.vals().sizeOf(chunk)
+                                + " bytes, expected "
+                                + BatchFileFormat.ENTRY_BYTES);
             }
             long entry = index.vals().offsetOf(chunk);
             long offset =
@@ -150,8 +158,14 @@ final class BatchFileCheck {
             if (offset != next || bytes < 1 || bytes > indexAt - offset) {
                 throw batch.damaged(
                         indexAt,
-                        "the fence index places chunk " + chunk + " at " + offset + " with "
-                                + bytes + " bytes, expected " + next);
+                        "the fence index places chunk "
+                                + chunk
+                                + " at "
+                                + offset
+                                + " with "
+                                + bytes
+                                + " bytes, expected "
+                                + next);
             }
             next = offset + bytes;
         }
@@ -235,13 +249,17 @@ final class BatchFileCheck {
         if (whole && updates != batch.part().updateCount()) {
             throw batch.damaged(
                     footerAt,
-                    "the chunks hold " + updates + " updates, expected "
+                    "the chunks hold "
+                            + updates
+                            + " updates, expected "
                             + batch.part().updateCount());
         }
         if (whole && diffSum != batch.part().diffSum().orElse(diffSum)) {
             throw batch.damaged(
                     footerAt,
-                    "the diffs of the chunks sum to " + diffSum + ", expected "
+                    "the diffs of the chunks sum to "
+                            + diffSum
+                            + ", expected "
                             + batch.part().diffSum().getAsLong());
         }
     }

@@ -140,8 +140,11 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
         if (indexImage != null) {
             image.close();
             throw new IllegalStateException(
-                    "the fence index of a batch file of " + chunkCount
-                            + " chunks exceeds " + INDEX_BYTES_MAX + " bytes; make larger chunks");
+                    "the fence index of a batch file of "
+                            + chunkCount
+                            + " chunks exceeds "
+                            + INDEX_BYTES_MAX
+                            + " bytes; make larger chunks");
         }
         TrieView.stamp(segment, image.offset());
         indexImage = image;

@@ -11,8 +11,8 @@ import java.util.function.Consumer;
 
 /**
  * The batch files of a store as readers see them, and who may delete them: the writer that has the
- * store open, and nobody else. After a close, or when a commit's outcome is unknown, or when another
- * opening has taken over, a file that looks like nobody's may be somebody's.
+ * store open, and nobody else. After a close, or when a commit's outcome is unknown, or when
+ * another opening has taken over, a file that looks like nobody's may be somebody's.
  *
  * <p>Thread-safe. Deleting takes a lock of its own, so that a reader that lets go of a file never
  * waits for a commit.
@@ -76,8 +76,7 @@ final class BatchFolder {
             }
         } catch (IOException | StoreException e) {
             // what is not referenced is swept at the next opening
-            notes.accept(
-                    disk.describe(Names.batch(id)) + " cannot be deleted: " + e.getMessage());
+            notes.accept(disk.describe(Names.batch(id)) + " cannot be deleted: " + e.getMessage());
         }
     }
 

@@ -87,7 +87,10 @@ public final class Commit implements AutoCloseable {
         }
         if (Long.compareUnsigned(since, epoch) > 0) {
             throw new IllegalArgumentException(
-                    "a commit of epoch " + epoch + " that lets go of history up to " + since
+                    "a commit of epoch "
+                            + epoch
+                            + " that lets go of history up to "
+                            + since
                             + "; keep that epoch at least");
         }
         // one attempt: after a failure nobody knows how much of a file is written

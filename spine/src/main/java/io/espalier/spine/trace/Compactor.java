@@ -16,8 +16,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Answers the requests of spines: merges the runs of a request, however many, into one file, and
  * asks the store to swap it in. One background thread takes requests in their order; those that a
- * later one covers are left out. What is merged is looked up when its turn comes, so that no work is
- * done for what has changed since it was asked for; one compaction runs at a time.
+ * later one covers are left out. What is merged is looked up when its turn comes, so that no work
+ * is done for what has changed since it was asked for; one compaction runs at a time.
  *
  * <p>A failure costs nothing but the attempt: the inputs stay, and the request is found again when
  * a later one covers it, or the store is opened.
@@ -61,10 +61,9 @@ final class Compactor implements AutoCloseable {
         if (thread == null || stopped) {
             return;
         }
-        queue.removeIf(
-                waiting ->
-                        waiting.trace() == task.trace()
-                                && task.request().id().covers(waiting.request().id()));
+        queue.removeIf(waiting ->
+                waiting.trace() == task.trace()
+                        && task.request().id().covers(waiting.request().id()));
         queue.add(task);
         notifyAll();
     }

@@ -281,7 +281,9 @@ public final class StoreDirectory implements AutoCloseable {
         } catch (IOException e) {
             throw failed(log.fileName(), "writing a commit", e);
         } catch (RuntimeException | Error e) {
-            stop("a commit ended in an unexpected way, so its outcome is unknown; open it again", e);
+            stop(
+                    "a commit ended in an unexpected way, so its outcome is unknown; open it again",
+                    e);
             throw e;
         }
         applyAll(changes);

@@ -105,8 +105,8 @@ public final class Trace {
     }
 
     /**
-     * What a spine will mean for readers: made before the spine is durable, so that nothing that may
-     * fail is left for afterwards. It is {@linkplain #install installed} and then {@linkplain
+     * What a spine will mean for readers: made before the spine is durable, so that nothing that
+     * may fail is left for afterwards. It is {@linkplain #install installed} and then {@linkplain
      * #letGo lets go} of what the trace listed before; or it is {@linkplain #abandon abandoned}.
      */
     final class Next {
@@ -186,12 +186,11 @@ public final class Trace {
             }
         }
         List<BatchFile> gone = new ArrayList<>();
-        files.forEach(
-                (fileId, file) -> {
-                    if (!listed.containsKey(fileId)) {
-                        gone.add(file);
-                    }
-                });
+        files.forEach((fileId, file) -> {
+            if (!listed.containsKey(fileId)) {
+                gone.add(file);
+            }
+        });
         TraceSnapshot.Shared shared =
                 new TraceSnapshot.Shared(parts, held, epochOf(next.since()), upper);
         return new Next(next, listed, added, gone, shared);

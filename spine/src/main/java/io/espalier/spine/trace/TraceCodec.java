@@ -26,6 +26,7 @@ import java.util.OptionalLong;
 final class TraceCodec {
 
     private static final byte KIND_TRACES = 1;
+
     /** The longest name of a trace or a part, in bytes. */
     static final int NAME_BYTES_MAX = 255;
 

@@ -17,8 +17,8 @@ import java.util.Set;
 
 /**
  * What the manifest of a store of traces keeps: the upper of the store, and each trace's name and
- * spine. A change carries the whole structure of the spines that it touches, so that nothing is ever
- * derived again by a rule that may have changed since.
+ * spine. A change carries the whole structure of the spines that it touches, so that nothing is
+ * ever derived again by a rule that may have changed since.
  *
  * <p>Called by the directory only, under its lock; the trace store reads it under its own.
  */
@@ -105,7 +105,11 @@ final class TraceState implements ManifestState {
         }
         if (!entry.spine().upper().lessEqual(Frontier.of(newUpper))) {
             throw new MalformedException(
-                    name + " ends at [" + entry.spine().upper() + "], but the store at " + newUpper);
+                    name
+                            + " ends at ["
+                            + entry.spine().upper()
+                            + "], but the store at "
+                            + newUpper);
         }
         try {
             // what is kept must be a spine: refuse it here, and not when it is used

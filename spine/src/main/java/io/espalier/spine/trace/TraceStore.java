@@ -270,12 +270,10 @@ public final class TraceStore implements AutoCloseable {
         boolean installed = false;
         try {
             List<TraceState.Entry> entries = new ArrayList<>();
-            spines.forEach(
-                    (trace, spine) -> {
-                        prepared.add(trace.prepare(spine, nextUpper));
-                        entries.add(
-                                new TraceState.Entry(trace.id(), trace.name(), spine.flatten()));
-                    });
+            spines.forEach((trace, spine) -> {
+                prepared.add(trace.prepare(spine, nextUpper));
+                entries.add(new TraceState.Entry(trace.id(), trace.name(), spine.flatten()));
+            });
             byte[] change =
                     TraceCodec.encode(
                             new TraceCodec.Change(nextUpper, directory.nextFileId(), entries));
@@ -384,8 +382,13 @@ public final class TraceStore implements AutoCloseable {
             for (int round = 0; trace.runCountBefore(until) > 1; round++) {
                 if (round == COMPACT_ROUNDS_MAX) {
                     throw new IllegalStateException(
-                            "trace " + trace.name() + " has " + trace.runCount() + " runs after "
-                                    + round + " rounds of compaction");
+                            "trace "
+                                    + trace.name()
+                                    + " has "
+                                    + trace.runCount()
+                                    + " runs after "
+                                    + round
+                                    + " rounds of compaction");
                 }
                 exert(trace).forEach(compactor::compact);
             }
@@ -448,7 +451,8 @@ public final class TraceStore implements AutoCloseable {
     }
 
     /**
-     * Stops compaction, lets the files go, and marks the store as closed. Closing twice is harmless.
+     * Stops compaction, lets the files go, and marks the store as closed. Closing twice is
+     * harmless.
      *
      * <p>Readers that are still open are shut out: reading on is an {@link IllegalStateException}.
      * What they have pinned stays readable until they close it. Their snapshots have to be closed

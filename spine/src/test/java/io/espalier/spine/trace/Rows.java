@@ -52,12 +52,11 @@ final class Rows {
             if (after.get(key) != null) {
                 vals.merge(after.get(key), 1L, Long::sum);
             }
-            vals.forEach(
-                    (val, diff) -> {
-                        if (diff != 0) {
-                            append(memory, out, key, val, time, diff);
-                        }
-                    });
+            vals.forEach((val, diff) -> {
+                if (diff != 0) {
+                    append(memory, out, key, val, time, diff);
+                }
+            });
         }
     }
 

@@ -62,7 +62,12 @@ class TraceLifeTest {
         try (Commit commit = store.begin()) {
             for (String name : names) {
                 Rows.append(
-                        memory, commit.writer(store.findOrCreate(name)), "k" + epoch, "v", epoch, 1);
+                        memory,
+                        commit.writer(store.findOrCreate(name)),
+                        "k" + epoch,
+                        "v",
+                        epoch,
+                        1);
             }
             commit.downgradeSince(since);
             commit.commit(epoch);

@@ -33,7 +33,8 @@ class TraceStoreTest {
             try (NativeMemory memory =
                             NativeMemory.open(NativeMemory.Options.defaults().withDebug(true));
                     Pager pager =
-                            Pager.open(memory, new MemoryBudget(1 << 20), PagerOptions.in(folder))) {
+                            Pager.open(
+                                    memory, new MemoryBudget(1 << 20), PagerOptions.in(folder))) {
                 TraceStore traces = open(store, pager);
                 for (int epoch = 1; epoch <= 60; epoch++) {
                     Map<String, String> rows = new TreeMap<>(epochs.getLast());
@@ -64,12 +65,16 @@ class TraceStoreTest {
                         trace = traces.find("t").orElseThrow();
                     }
                     for (long asOf = trace.since(); asOf <= epoch; asOf++) {
-                        assertEquals(epochs.get((int) asOf), Rows.read(memory, trace, asOf), "seed " + seed);
+                        assertEquals(
+                                epochs.get((int) asOf),
+                                Rows.read(memory, trace, asOf),
+                                "seed " + seed);
                     }
                 }
                 traces.close();
                 VerifyReport report =
-                        TraceStore.verify(store, pager, damage -> assertEquals("", damage.toString()));
+                        TraceStore.verify(
+                                store, pager, damage -> assertEquals("", damage.toString()));
                 assertTrue(report.isWhole());
             }
         }
