@@ -189,6 +189,7 @@ final class FileWindow {
         return file;
     }
 
+    @SuppressWarnings("NonAtomicVolatileUpdate") // written under the lock
     private void push(MappedFile file, int block) {
         if (count == files.length) {
             grow();
@@ -199,6 +200,7 @@ final class FileWindow {
         count++;
     }
 
+    @SuppressWarnings("NonAtomicVolatileUpdate") // written under the lock
     private void pop() {
         files[head] = null;
         head = (head + 1) & (files.length - 1);

@@ -44,6 +44,9 @@ public final class TraceStore implements AutoCloseable {
 
     private static final int COMPACT_ROUNDS_MAX = 1000;
 
+    /** Each doubles what is in one batch at least. */
+    private static final int EXERTIONS_MAX = 100;
+
     private final StoreDirectory directory;
     private final TraceState state;
     private final Pager pager;
@@ -395,19 +398,34 @@ public final class TraceStore implements AutoCloseable {
         }
     }
 
-    /** Makes neighbours meet, however much that costs; what is then worth compacting. */
+    /**
+     * Makes neighbours meet until all runs are in one batch, so that each is read and written once.
+     *
+     * @return what is then worth compacting
+     */
     private List<Task> exert(Trace trace) {
         synchronized (lock) {
             checkOpen();
             Spine spine = copy(trace.spine());
-            Spine.Exertion exertion = spine.exert(Math.max(1, 2 * spine.updateCount()));
-            if (exertion.worked()) {
+            boolean worked = false;
+            List<MergeRequest> requests = spine.requestsBefore(Long.MAX_VALUE, 0);
+            for (int i = 0; i < EXERTIONS_MAX && !coversAllRuns(requests, trace); i++) {
+                worked |= spine.exert(Math.max(1, 2 * spine.updateCount())).worked();
+                requests = spine.requestsBefore(Long.MAX_VALUE, 0);
+            }
+            if (worked) {
                 install(upper, Map.of(trace, spine));
             }
-            return spine.requestsBefore(Long.MAX_VALUE, 0).stream()
-                    .map(request -> new Task(trace, request))
-                    .toList();
+            return requests.stream().map(request -> new Task(trace, request)).toList();
         }
+    }
+
+    private static boolean coversAllRuns(List<MergeRequest> requests, Trace trace) {
+        return requests.size() == 1
+                && requests.getFirst().inputs().stream()
+                                .mapToInt(input -> input.batch().runs().size())
+                                .sum()
+                        == trace.runCount();
     }
 
     /**
