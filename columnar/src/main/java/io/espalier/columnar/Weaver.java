@@ -107,6 +107,10 @@ final class Weaver implements AutoCloseable {
     }
 
     private boolean weaveKeys(TrieView a, long i, TrieView b, long j, TrieBuilder target) {
+        if (!target.isEmpty() && target.compareLastKey(a.keys(), i) >= 0) {
+            // the first key is open already: its group goes on, and is no single one
+            return false;
+        }
         long notes = merge(a.keys(), i, b.keys(), j, target.keys());
         if (notes == -1) {
             return false;
@@ -122,11 +126,16 @@ final class Weaver implements AutoCloseable {
             RunCursor first, TrieView a, RunCursor second, TrieView b, TrieBuilder target) {
         long i = first.update();
         long j = second.update();
+        boolean keyIsOpen =
+                !target.isEmpty() && target.compareLastKey(a.keys(), first.key()) == 0;
+        if (keyIsOpen && target.compareLastVal(a.vals(), i) >= 0) {
+            return false;
+        }
         long notes = merge(a.vals(), i, b.vals(), j, target.vals());
         if (notes == -1) {
             return false;
         }
-        if (target.isEmpty() || target.compareLastKey(a.keys(), first.key()) < 0) {
+        if (!keyIsOpen) {
             target.openKey(a.keys(), first.key());
         }
         target.openSingleVals(countA + countB);
