@@ -42,7 +42,7 @@ final class Interleaving {
         long endA = a + (countA << 3);
         long endB = b + (countB << 3);
         long to = target;
-        long end = target + (countA + countB << 3);
+        long end = target + ((countA + countB) << 3);
         long choice = choices;
         long choiceEnd = choices + countA + countB;
         long equal = 0;
@@ -249,7 +249,7 @@ final class Interleaving {
                 long index = out.get(Layouts.LONG, indexes + (k << 3));
                 out.set(
                         Layouts.LONG,
-                        target + (k - 1 << 3),
+                        target + ((k - 1) << 3),
                         source.get(Layouts.LONG, data + (index << 3)));
             }
             return;
@@ -306,11 +306,11 @@ final class Interleaving {
             out.set(Layouts.LONG, to, i);
             to += (1 - (order & 1)) << 3;
             // not greater, not less
-            i += order - 1 >>> 63;
+            i += (order - 1) >>> 63;
             j += ~order >>> 63;
         }
         Words.setLong(out, ends, 0, i);
         Words.setLong(out, ends, 1, j);
-        Words.setLong(out, ends, 2, to - hits >> 3);
+        Words.setLong(out, ends, 2, (to - hits) >> 3);
     }
 }
