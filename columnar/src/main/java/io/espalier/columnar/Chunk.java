@@ -181,9 +181,7 @@ public final class Chunk implements AutoCloseable {
         @Override
         public void close() {
             pin.close();
-            if (view.binding() == binding) {
-                view.unbind();
-            }
+            view.unbind(binding);
         }
     }
 

@@ -98,8 +98,20 @@ public final class TrieView {
     }
 
     /** Counts bindings, so that a pin knows whether the view is still its own. */
-    long binding() {
+    public long binding() {
         return binding;
+    }
+
+    /**
+     * Lets go of bytes that may become another's, unless the view was bound to others since: for
+     * the end of a {@link ChunkPin}.
+     *
+     * @param binding what {@link #binding()} was when the pin bound the view
+     */
+    public void unbind(long binding) {
+        if (this.binding == binding) {
+            unbind();
+        }
     }
 
     /** Lets go of bytes that may become another's: reading through the view fails from here on. */
