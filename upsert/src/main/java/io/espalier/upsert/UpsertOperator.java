@@ -328,7 +328,15 @@ public final class UpsertOperator implements AutoCloseable {
         if (probes.count() == 0) {
             return;
         }
-        old.read(trace, probes.column(), time - 1);
+        boolean one = toKey - fromKey == 1;
+        long bytesMax = one ? Long.MAX_VALUE : 2 * WINDOW_BYTES_MAX;
+        if (!old.read(trace, probes.column(), time - 1, bytesMax)) {
+            // values that are much larger than most
+            long middle = (fromKey + toKey) >>> 1;
+            drainWindow(fromKey, middle, time, trace, out);
+            drainWindow(middle, toKey, time, trace, out);
+            return;
+        }
         int probe = 0;
         for (long key = fromKey; key < toKey; key++) {
             long update = updateAt(key, time);
