@@ -122,7 +122,7 @@ class StoreModelTest {
         }
     }
 
-    @Property(tries = 60)
+    @Property(tries = 30)
     void everyEpochReadsAsAMapWould(
             @ForAll("histories") List<Action> history,
             @ForAll("limits") long historyEpochs) {
