@@ -20,6 +20,7 @@ final class BatcherJob implements AutoCloseable {
     private final DeferringSink shipped;
     private final DeferringSink kept;
 
+    private @Nullable ChainBuilder out;
     private @Nullable Merge merge;
     private @Nullable TimeSplit split;
     private @Nullable ChainBuilder before;
@@ -27,7 +28,11 @@ final class BatcherJob implements AutoCloseable {
     private boolean inStep;
 
     private BatcherJob(
-            List<Batch> inputs, long timeMin, int depth, DeferringSink shipped, DeferringSink kept) {
+            List<Batch> inputs,
+            long timeMin,
+            int depth,
+            DeferringSink shipped,
+            DeferringSink kept) {
         this.inputs = inputs;
         this.timeMin = timeMin;
         this.depth = depth;
@@ -66,6 +71,7 @@ final class BatcherJob implements AutoCloseable {
                         new DeferringSink(pager, type, depth),
                         kept);
         ChainBuilder out = new ChainBuilder(builder, targetBytes, kept);
+        job.out = out;
         job.merge = new Merge(inputs, true, 0, out);
         return job;
     }
@@ -90,6 +96,7 @@ final class BatcherJob implements AutoCloseable {
         job.before = before;
         job.rest = rest;
         job.split = split;
+        job.out = out;
         job.merge = new Merge(inputs, true, 0, out);
         return job;
     }
@@ -191,6 +198,10 @@ final class BatcherJob implements AutoCloseable {
     @Override
     public void close() {
         closeTools();
+        if (out != null) {
+            // it may hold a chunk, and half of one in the builder
+            out.close();
+        }
         shipped.close();
         kept.close();
     }

@@ -9,8 +9,8 @@ import java.util.List;
 /**
  * Looks up what many keys have, in a collection in which every key has at most one value at any
  * time: retractions and insertions of an upserted table. The runs follow each other in time. So the
- * newest run in which a key's counts do not cancel decides alone: a val that gains is the value, and
- * if one only loses there is none; older runs are not looked at any more.
+ * newest run in which a key's counts do not cancel decides alone: a val that gains is the value,
+ * and if one only loses there is none; older runs are not looked at any more.
  *
  * <p>Sorted probes go over each run once, by galloping; values are copied out, and nothing stays
  * pinned. Not thread-safe; may be used again and again. The owner closes it.
@@ -82,7 +82,9 @@ public final class LatestValues implements AutoCloseable {
         return values.sizeBytes() <= bytesMax;
     }
 
-    /** Decides what one run can; returns how many probes are left, at the front of {@link #open}. */
+    /**
+     * Decides what one run can; returns how many probes are left, at the front of {@link #open}.
+     */
     private int read(Run run, Column probes, int count, long asOf) {
         int kept = 0;
         int next = 0;

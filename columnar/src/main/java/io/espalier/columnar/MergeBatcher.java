@@ -190,7 +190,14 @@ public final class MergeBatcher implements AutoCloseable {
             long payloadSize) {
         makeRoom(time);
         staged.upsert(
-                keySegment, keyOffset, keySize, time, order, tag, payload, payloadOffset,
+                keySegment,
+                keyOffset,
+                keySize,
+                time,
+                order,
+                tag,
+                payload,
+                payloadOffset,
                 payloadSize);
     }
 
@@ -206,8 +213,7 @@ public final class MergeBatcher implements AutoCloseable {
             int payloadFrom,
             int payloadSize) {
         makeRoom(time);
-        staged.upsert(
-                key, keyFrom, keySize, time, order, tag, payload, payloadFrom, payloadSize);
+        staged.upsert(key, keyFrom, keySize, time, order, tag, payload, payloadFrom, payloadSize);
     }
 
     private void makeRoom(long time) {
@@ -240,8 +246,9 @@ public final class MergeBatcher implements AutoCloseable {
         return bytes;
     }
 
-    /** Forgets everything that is held; the batcher can be used on. */
+    /** Forgets everything that is held; the batcher can be used on, also if it was broken. */
     public void clear() {
+        broken = null;
         staged.clear();
         BatcherJob stopped = job;
         if (stopped != null) {
@@ -361,7 +368,8 @@ public final class MergeBatcher implements AutoCloseable {
         }
         if (broken != null) {
             throw new IllegalStateException(
-                    "merge batcher failed earlier (" + broken.getMessage()
+                    "merge batcher failed earlier ("
+                            + broken.getMessage()
                             + ") and can only be closed",
                     broken);
         }
@@ -407,8 +415,7 @@ public final class MergeBatcher implements AutoCloseable {
             inputs.add(chain.batch);
             depth = Math.max(depth, chain.depth);
         }
-        BatcherJob split =
-                BatcherJob.split(pager, inputs, depth + 1, builder, targetBytes, upper);
+        BatcherJob split = BatcherJob.split(pager, inputs, depth + 1, builder, targetBytes, upper);
         chains.clear();
         chains.addAll(late);
         merges++;
@@ -490,15 +497,7 @@ public final class MergeBatcher implements AutoCloseable {
             return;
         }
         closed = true;
-        BatcherJob stopped = job;
-        if (stopped != null) {
-            job = null;
-            stopped.close();
-        }
-        for (Chain chain : chains) {
-            chain.batch.close();
-        }
-        chains.clear();
+        clear();
         builder.close();
         staged.close();
     }

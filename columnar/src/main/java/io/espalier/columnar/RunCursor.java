@@ -223,9 +223,9 @@ final class RunCursor implements AutoCloseable {
     }
 
     /**
-     * Finds where the updates end that lie below the head of {@code other}, as far as that is easily
-     * seen: whole keys, or vals of a shared key, or times of a shared val. The head must lie below.
-     * {@link #endUpdate}, {@link #lastVal} and {@link #lastKey} say what was found.
+     * Finds where the updates end that lie below the head of {@code other}, as far as that is
+     * easily seen: whole keys, or vals of a shared key, or times of a shared val. The head must lie
+     * below. {@link #endUpdate}, {@link #lastVal} and {@link #lastKey} say what was found.
      */
     void seekEnd(RunCursor other) {
         TrieView opened = open();

@@ -17,9 +17,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The changes of a snapshot in epoch order. First what the history has folded into its first epoch:
- * the rows as of then. Then part by part, since parts follow each other in time: a part is sorted by
- * key, so its updates are sorted again by (epoch, key, sign), in a batcher that pages what does not
- * fit into the budget.
+ * the rows as of then. Then part by part, since parts follow each other in time: a part is sorted
+ * by key, so its updates are sorted again by (epoch, key, sign), in a batcher that pages what does
+ * not fit into the budget.
  *
  * <p>Owns the snapshot. Its reader uses it on one thread at a time; the store may close it on another.
  */
@@ -246,8 +246,7 @@ final class HistoryCursor implements ChangeCursor {
         checkRow();
         return folded != null
                 ? since
-                : Long.reverseBytes(
-                        memory.segment().get(Layouts.LONG, view.keys().offsetOf(key)));
+                : Long.reverseBytes(memory.segment().get(Layouts.LONG, view.keys().offsetOf(key)));
     }
 
     @Override

@@ -52,8 +52,7 @@ final class ScanCursor implements RowCursor {
             Column column = bounds.column();
             this.end = to == null ? null : column;
             this.cursor =
-                    new AsOfCursor(
-                            memory, snapshot.runs(), asOf, from == null ? null : column, 0);
+                    new AsOfCursor(memory, snapshot.runs(), asOf, from == null ? null : column, 0);
             done = true;
         } finally {
             if (!done) {

@@ -43,8 +43,7 @@ final class DemoCommand extends Command {
 
     @Override
     int run(Arguments arguments, Shell shell) throws IOException {
-        long budgetBytes =
-                arguments.text(BUDGET) == null ? BUDGET_BYTES : arguments.budgetBytes();
+        long budgetBytes = arguments.text(BUDGET) == null ? BUDGET_BYTES : arguments.budgetBytes();
         String named = arguments.text(STORE);
         Path directory = named == null ? temporary() : Arguments.path(STORE, named);
         if (named != null && Files.exists(directory) && !isEmpty(directory)) {
