@@ -358,7 +358,7 @@ class FaultsTest {
         assertTrue(files.size() >= 3, files.toString());
         for (Path file : files) {
             byte[] bytes = Files.readAllBytes(file);
-            for (int i = 0; i < 25; i++) {
+            for (int i = 0; i < 12; i++) {
                 int at = random.nextInt(bytes.length);
                 byte[] flipped = bytes.clone();
                 flipped[at] ^= (byte) (1 << random.nextInt(8));
