@@ -72,10 +72,10 @@ public interface Store extends AutoCloseable {
      * When it returns, the epoch survives whatever happens to the process.
      *
      * @return the epoch, one more than the last; or the last one, if nothing was staged
-     * @throws StoreException if that is not possible; then nothing of the epoch is visible, and what
-     *     was staged is still staged: stage more, commit again, or roll back. After {@code Failed}
-     *     because a sync failed the store takes no more commits, and whether the epoch is there is
-     *     known when it is opened again: there whole, or not at all
+     * @throws StoreException if that is not possible; then nothing of the epoch is visible, and
+     *     what was staged is still staged: stage more, commit again, or roll back. After {@code
+     *     Failed} because a sync failed the store takes no more commits, and whether the epoch is
+     *     there is known when it is opened again: there whole, or not at all
      */
     long commit();
 

@@ -9,7 +9,9 @@ import java.util.List;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/** Reads cursors to their end; text is ISO 8859-1, so that each char is a byte and order is kept. */
+/**
+ * Reads cursors to their end; text is ISO 8859-1, so that each char is a byte and order is kept.
+ */
 final class Cursors {
 
     private Cursors() {}
@@ -70,8 +72,7 @@ final class Cursors {
         List<Change> changes = new ArrayList<>();
         try (ChangeCursor cursor = table.changes(since)) {
             while (cursor.next()) {
-                changes.add(
-                        new Change(cursor.epoch(), cursor.diff(), key(cursor), value(cursor)));
+                changes.add(new Change(cursor.epoch(), cursor.diff(), key(cursor), value(cursor)));
             }
         }
         return changes;

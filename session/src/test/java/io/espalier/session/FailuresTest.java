@@ -24,8 +24,7 @@ class FailuresTest {
     @Test
     void whatTheSystemRefusesIsAFailureOfTheStore() {
         // fails if an exception of a floor below, or a cause without words, comes through
-        RuntimeException io =
-                Failures.of(new UncheckedIOException(new IOException("device lost")));
+        RuntimeException io = Failures.of(new UncheckedIOException(new IOException("device lost")));
         assertInstanceOf(StoreException.Failed.class, io);
         assertTrue(io.getMessage().contains("device lost"));
         RuntimeException fault = Failures.of(new InternalError("a fault occurred"));

@@ -61,8 +61,7 @@ class StoreModelTest {
                         Tuple.of(1, Arbitraries.of(Optional.of(""))),
                         Tuple.of(3, Arbitraries.of(Optional.empty())),
                         Tuple.of(1, Arbitraries.of(Optional.of("v".repeat(300_000)))));
-        Arbitrary<Action> writes =
-                Combinators.combine(tables, keys, values).as(Action.Write::new);
+        Arbitrary<Action> writes = Combinators.combine(tables, keys, values).as(Action.Write::new);
         Arbitrary<Action> fills =
                 Combinators.combine(
                                 tables,
@@ -88,22 +87,21 @@ class StoreModelTest {
         TreeMap<String, String> now = new TreeMap<>();
 
         void commit(long epoch) {
-            staged.forEach(
-                    (key, value) -> {
-                        String old = now.get(key);
-                        String next = value.orElse(null);
-                        if (Objects.equals(old, next)) {
-                            return;
-                        }
-                        if (old != null) {
-                            changes.add(new Change(epoch, -1, key, old));
-                            now.remove(key);
-                        }
-                        if (next != null) {
-                            changes.add(new Change(epoch, 1, key, next));
-                            now.put(key, next);
-                        }
-                    });
+            staged.forEach((key, value) -> {
+                String old = now.get(key);
+                String next = value.orElse(null);
+                if (Objects.equals(old, next)) {
+                    return;
+                }
+                if (old != null) {
+                    changes.add(new Change(epoch, -1, key, old));
+                    now.remove(key);
+                }
+                if (next != null) {
+                    changes.add(new Change(epoch, 1, key, next));
+                    now.put(key, next);
+                }
+            });
             staged.clear();
         }
 
@@ -124,8 +122,7 @@ class StoreModelTest {
 
     @Property(tries = 30)
     void everyEpochReadsAsAMapWould(
-            @ForAll("histories") List<Action> history,
-            @ForAll("limits") long historyEpochs) {
+            @ForAll("histories") List<Action> history, @ForAll("limits") long historyEpochs) {
         // fails if anything is lost, doubled, out of order, or folded where it should not be
         Path folder = temporary();
         StoreOptions options =
@@ -243,8 +240,7 @@ class StoreModelTest {
                     StoreException.OutOfHistory.class, () -> table.scan(null, null, epoch).close());
         }
         if (since > 1) {
-            assertThrows(
-                    StoreException.OutOfHistory.class, () -> table.changes(since - 1).close());
+            assertThrows(StoreException.OutOfHistory.class, () -> table.changes(since - 1).close());
         }
         assertThrows(StoreException.OutOfHistory.class, () -> table.changes(last + 1).close());
     }

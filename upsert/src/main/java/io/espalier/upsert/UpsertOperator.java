@@ -185,8 +185,8 @@ public final class UpsertOperator implements AutoCloseable {
 
     /**
      * Takes an {@link #advanceInput} back as far as nothing was settled: commands at {@code upper}
-     * and later may come after all. For an input that is cut into epochs by its commits: if a commit
-     * fails, its epoch goes on.
+     * and later may come after all. For an input that is cut into epochs by its commits: if a
+     * commit fails, its epoch goes on.
      *
      * @throws IllegalStateException if a drain is not settled
      * @throws IllegalArgumentException if a time that is not below {@code upper} was settled

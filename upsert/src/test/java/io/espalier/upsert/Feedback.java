@@ -113,7 +113,9 @@ final class Feedback implements AutoCloseable {
 
     private ChainBuilder chain(Batch batch) {
         return new ChainBuilder(
-                new TrieBuilder(memory, TrieType.BYTES_TO_BYTES), CHUNK_BYTES, batch.sink(pager, 0));
+                new TrieBuilder(memory, TrieType.BYTES_TO_BYTES),
+                CHUNK_BYTES,
+                batch.sink(pager, 0));
     }
 
     /** Drains at a time and appends what comes out; the differences. */

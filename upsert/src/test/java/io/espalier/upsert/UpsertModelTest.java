@@ -31,8 +31,7 @@ class UpsertModelTest {
         Arbitrary<String> keys =
                 Arbitraries.frequencyOf(
                         Tuple.of(5, Arbitraries.of("a", "b", "c", "aa", "\u0000")),
-                        Tuple.of(
-                                3, Arbitraries.integers().between(0, 2000).map(i -> "key" + i)),
+                        Tuple.of(3, Arbitraries.integers().between(0, 2000).map(i -> "key" + i)),
                         Tuple.of(1, Arbitraries.of("long".repeat(5000))));
         Arbitrary<String> values =
                 Arbitraries.frequencyOf(
@@ -46,8 +45,7 @@ class UpsertModelTest {
                                 Arbitraries.integers().between(0, 1 << 20))
                         .as(Step::new);
         return Combinators.combine(
-                        steps.list().ofMaxSize(60),
-                        Arbitraries.of(false, false, false, true))
+                        steps.list().ofMaxSize(60), Arbitraries.of(false, false, false, true))
                 .as(Epoch::new)
                 .list()
                 .ofMaxSize(12);
@@ -74,8 +72,7 @@ class UpsertModelTest {
                     } else {
                         f.set(step.key, step.value, order, at);
                     }
-                    TreeMap<String, Long> best =
-                            orders.computeIfAbsent(at, t -> new TreeMap<>());
+                    TreeMap<String, Long> best = orders.computeIfAbsent(at, t -> new TreeMap<>());
                     if (order >= best.getOrDefault(step.key, -1L)) {
                         best.put(step.key, order);
                         waiting.computeIfAbsent(at, t -> new TreeMap<>()).put(step.key, step);
@@ -102,27 +99,24 @@ class UpsertModelTest {
         if (steps == null) {
             return all;
         }
-        steps.forEach(
-                (key, step) -> {
-                    String old = rows.get(key);
-                    if (!Objects.equals(old, step.value)) {
-                        if (old != null) {
-                            all.add(new Difference(key, old, time, -1));
-                        }
-                        if (step.value != null) {
-                            all.add(new Difference(key, step.value, time, 1));
-                        }
-                    }
-                    if (step.value == null) {
-                        rows.remove(key);
-                    } else {
-                        rows.put(key, step.value);
-                    }
-                });
+        steps.forEach((key, step) -> {
+            String old = rows.get(key);
+            if (!Objects.equals(old, step.value)) {
+                if (old != null) {
+                    all.add(new Difference(key, old, time, -1));
+                }
+                if (step.value != null) {
+                    all.add(new Difference(key, step.value, time, 1));
+                }
+            }
+            if (step.value == null) {
+                rows.remove(key);
+            } else {
+                rows.put(key, step.value);
+            }
+        });
         // all that is used here is ASCII: text order is byte order
-        all.sort(
-                Comparator.comparing(Difference::key)
-                        .thenComparing(Difference::value));
+        all.sort(Comparator.comparing(Difference::key).thenComparing(Difference::value));
         return all;
     }
 }

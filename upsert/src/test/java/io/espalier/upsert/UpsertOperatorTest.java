@@ -97,8 +97,7 @@ class UpsertOperatorTest {
             f.set("a", "2", 3, 2);
             f.set("z", "2", 4, 2);
             f.operator.advanceInput(3);
-            assertEquals(
-                    List.of("-a=1@2", "+a=2@2", "-z=1@2", "+z=2@2"), texts(f.drain(2)));
+            assertEquals(List.of("-a=1@2", "+a=2@2", "-z=1@2", "+z=2@2"), texts(f.drain(2)));
         }
     }
 
@@ -316,8 +315,7 @@ class UpsertOperatorTest {
             f.set("c", "1", 3, 1);
             f.set("a", "2", 4, 1);
             f.operator.advanceInput(2);
-            assertEquals(
-                    List.of("-a=0@1", "+a=2@1", "-b=0@1", "+c=1@1"), texts(f.drain(1)));
+            assertEquals(List.of("-a=0@1", "+a=2@1", "-b=0@1", "+c=1@1"), texts(f.drain(1)));
             f.operator.reopenInput(2);
             assertThrows(IllegalArgumentException.class, () -> f.operator.reopenInput(1));
         }
@@ -343,8 +341,7 @@ class UpsertOperatorTest {
             assertTrue(chunks > 3);
             for (long bad = 0; bad < chunks; bad += chunks / 3) {
                 Run damaged = new DamagedRun((Batch) f.trace.getFirst(), bad);
-                assertThrows(
-                        IllegalStateException.class, () -> f.drainOnly(1, List.of(damaged)));
+                assertThrows(IllegalStateException.class, () -> f.drainOnly(1, List.of(damaged)));
                 f.operator.settle(false);
             }
             assertEquals(6000, f.drain(1).size());

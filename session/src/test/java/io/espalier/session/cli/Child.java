@@ -78,9 +78,7 @@ final class Child {
     Result await() throws Exception {
         assertTrue(process.waitFor(100, TimeUnit.SECONDS), "it hangs");
         return new Result(
-                process.exitValue(),
-                out(),
-                Files.readString(err, StandardCharsets.UTF_8));
+                process.exitValue(), out(), Files.readString(err, StandardCharsets.UTF_8));
     }
 
     /** What it has printed on standard output so far. */

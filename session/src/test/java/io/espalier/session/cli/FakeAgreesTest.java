@@ -37,8 +37,7 @@ class FakeAgreesTest {
         Arbitrary<String> rows =
                 Combinators.combine(keys, Arbitraries.of("", "\t", "\t1", "\t2", "\tx\\ty"))
                         .as(String::concat);
-        return Combinators.combine(
-                        rows.list().ofMaxSize(12), Arbitraries.integers().between(1, 5))
+        return Combinators.combine(rows.list().ofMaxSize(12), Arbitraries.integers().between(1, 5))
                 .as(Input::new)
                 .list()
                 .ofMinSize(1)

@@ -207,8 +207,7 @@ class FaultsTest {
                     "lines 1 to ",
                     "are durable (epoch ",
                     "nothing after them is applied");
-            assertTrue(
-                    full.err().contains("full") || full.err().contains("No space"), full.err());
+            assertTrue(full.err().contains("full") || full.err().contains("No space"), full.err());
             long lines = full.out().lines().count() * 500;
             assertTrue(lines > 0);
             on("verify").done();
@@ -264,8 +263,7 @@ class FaultsTest {
     }
 
     private static void assertFails(Store store) {
-        assertThrows(
-                StoreException.DiskFull.class, store::commit);
+        assertThrows(StoreException.DiskFull.class, store::commit);
     }
 
     private static byte[] bytes(String text) {
@@ -351,9 +349,10 @@ class FaultsTest {
         Random random = new Random(seed);
         List<Path> files;
         try (Stream<Path> all = Files.walk(store)) {
-            files = all.filter(path -> path.toFile().length() > 0 && Files.isRegularFile(path))
-                    .sorted()
-                    .toList();
+            files =
+                    all.filter(path -> path.toFile().length() > 0 && Files.isRegularFile(path))
+                            .sorted()
+                            .toList();
         }
         assertTrue(files.size() >= 3, files.toString());
         for (Path file : files) {

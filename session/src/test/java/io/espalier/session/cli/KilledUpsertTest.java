@@ -107,15 +107,12 @@ class KilledUpsertTest {
                 continue;
             }
             assertEquals(
-                    0,
-                    Store.verify(store, p -> assertEquals("whole", p.toString())).problems());
-            try (Store opened =
-                    Store.open(store, StoreOptions.defaults().withReadOnly(true))) {
+                    0, Store.verify(store, p -> assertEquals("whole", p.toString())).problems());
+            try (Store opened = Store.open(store, StoreOptions.defaults().withReadOnly(true))) {
                 long epoch = opened.epoch();
                 assertTrue(epoch >= reported, "reported " + reported + ", found " + epoch);
                 assertTrue(epoch >= epochsDone, "had " + epochsDone + ", found " + epoch);
-                int linesNow =
-                        (int) Math.min(LINES, linesDone + (epoch - epochsDone) * epochLines);
+                int linesNow = (int) Math.min(LINES, linesDone + (epoch - epochsDone) * epochLines);
                 apply(rows, lines.subList(linesDone, linesNow));
                 assertHolds(rows, opened, epoch);
                 linesDone = linesNow;

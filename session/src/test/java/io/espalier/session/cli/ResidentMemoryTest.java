@@ -71,8 +71,7 @@ class ResidentMemoryTest {
         long peak = 0;
         while (child.process.isAlive()) {
             try {
-                OptionalLong now =
-                        ProcessFacts.statusBytes(Files.readString(status), "VmHWM:");
+                OptionalLong now = ProcessFacts.statusBytes(Files.readString(status), "VmHWM:");
                 peak = Math.max(peak, now.orElse(0));
             } catch (NoSuchFileException e) {
                 break;
