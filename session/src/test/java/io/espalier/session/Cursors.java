@@ -6,6 +6,7 @@ import io.espalier.memory.Layouts;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -50,11 +51,11 @@ final class Cursors {
     }
 
     /** The rows as of an epoch. Fails if they are not in order, or a key comes twice. */
-    static TreeMap<String, String> rows(Table table, long asOf) {
+    static Map<String, String> rows(Table table, long asOf) {
         return rows(table.scan(null, null, asOf));
     }
 
-    static TreeMap<String, String> rows(RowCursor opened) {
+    static Map<String, String> rows(RowCursor opened) {
         TreeMap<String, String> rows = new TreeMap<>();
         try (RowCursor cursor = opened) {
             while (cursor.next()) {

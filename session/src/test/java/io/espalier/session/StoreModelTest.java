@@ -105,7 +105,7 @@ class StoreModelTest {
             staged.clear();
         }
 
-        TreeMap<String, String> asOf(long epoch) {
+        Map<String, String> asOf(long epoch) {
             TreeMap<String, String> rows = new TreeMap<>();
             for (Change change : changes) {
                 if (change.epoch() <= epoch) {

@@ -314,7 +314,7 @@ public final class UpsertOperator implements AutoCloseable {
             count += run.updateCount();
         }
         long rowBytes = Math.max(1, bytes / Math.max(1, count));
-        return (int) Math.clamp(WINDOW_BYTES_MAX / rowBytes, 1, WINDOW_KEYS_MAX);
+        return Math.clamp(WINDOW_BYTES_MAX / rowBytes, 1, WINDOW_KEYS_MAX);
     }
 
     private void drainWindow(

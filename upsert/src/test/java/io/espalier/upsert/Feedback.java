@@ -24,6 +24,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 
@@ -166,7 +167,7 @@ final class Feedback implements AutoCloseable {
     }
 
     /** What the trace holds; fails if a key has more than one value, or one not once. */
-    TreeMap<String, String> table() {
+    Map<String, String> table() {
         TreeMap<String, String> rows = new TreeMap<>();
         try (AsOfCursor cursor = new AsOfCursor(memory, trace, -1L)) {
             while (cursor.next()) {

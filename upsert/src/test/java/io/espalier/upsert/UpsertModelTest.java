@@ -6,6 +6,7 @@ import io.espalier.upsert.Feedback.Difference;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
 import net.jqwik.api.Arbitraries;
@@ -94,7 +95,7 @@ class UpsertModelTest {
 
     /** Applies the commands of a time to the rows; what must come out, in order. */
     private static List<Difference> expected(
-            TreeMap<String, String> rows, @Nullable TreeMap<String, Step> steps, long time) {
+            Map<String, String> rows, @Nullable Map<String, Step> steps, long time) {
         List<Difference> all = new ArrayList<>();
         if (steps == null) {
             return all;

@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Tag;
@@ -145,7 +146,7 @@ class KilledUpsertTest {
         return Long.parseLong(out.substring(start, end).split(" ", -1)[1]);
     }
 
-    private static void apply(TreeMap<String, String> rows, List<String> lines) {
+    private static void apply(Map<String, String> rows, List<String> lines) {
         for (String line : lines) {
             int tab = line.indexOf('\t');
             if (tab < 0) {
@@ -157,7 +158,7 @@ class KilledUpsertTest {
     }
 
     /** By scan, and by adding up all changes. */
-    static void assertHolds(TreeMap<String, String> rows, Store store, long epoch) {
+    static void assertHolds(Map<String, String> rows, Store store, long epoch) {
         TreeMap<String, String> found = new TreeMap<>();
         try (RowCursor cursor = store.table().scan(null, null, epoch)) {
             while (cursor.next()) {
