@@ -60,6 +60,13 @@ final class Stopwatch {
                 (double) heapBest / workload.updates());
     }
 
+    /** What one run allocates on the heap, in bytes. */
+    long heapBytes(Workload workload) {
+        long before = threads.getCurrentThreadAllocatedBytes();
+        seen += workload.run();
+        return threads.getCurrentThreadAllocatedBytes() - before;
+    }
+
     /** What all runs returned, added up. */
     long seen() {
         return seen;
