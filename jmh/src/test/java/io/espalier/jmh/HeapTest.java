@@ -28,16 +28,13 @@ class HeapTest {
     @TestFactory
     List<DynamicTest> steadyStateAllocatesNothingPerUpdate() {
         List<DynamicTest> tests = new ArrayList<>();
-        tests.add(test("merge", Shape.A, Where.RESIDENT, Workloads::merge));
         tests.add(test("merge", Shape.B, Where.RESIDENT, Workloads::merge));
         tests.add(test("merge", Shape.D, Where.PAGED, Workloads::merge));
         tests.add(test("meld", Shape.B, Where.PAGED, Workloads::meld));
         tests.add(test("fetch", Shape.B, Where.PAGED, Workloads::fetch));
         tests.add(test("scan", Shape.B, Where.PAGED, Workloads::scan));
         tests.add(test("extract", Shape.X1, Where.PAGED, Workloads::extract));
-        tests.add(test("extract", Shape.X3, Where.RESIDENT, Workloads::extract));
         tests.add(test("extract", Shape.X5, Where.RESIDENT, Workloads::extract));
-        tests.add(test("extract", Shape.X5_LONG, Where.PAGED, Workloads::extract));
         return tests;
     }
 
