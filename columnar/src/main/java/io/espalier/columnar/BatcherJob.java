@@ -28,7 +28,11 @@ final class BatcherJob implements AutoCloseable {
     private boolean inStep;
 
     private BatcherJob(
-            List<Batch> inputs, long timeMin, int depth, DeferringSink shipped, DeferringSink kept) {
+            List<Batch> inputs,
+            long timeMin,
+            int depth,
+            DeferringSink shipped,
+            DeferringSink kept) {
         this.inputs = inputs;
         this.timeMin = timeMin;
         this.depth = depth;

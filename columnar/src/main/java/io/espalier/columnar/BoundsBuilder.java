@@ -97,6 +97,28 @@ final class BoundsBuilder implements AutoCloseable {
         count += rest;
     }
 
+    /** Closes {@code groups} groups of one member each, the first of which is the next member. */
+    void closeSingles(long groups) {
+        if (groups <= 0) {
+            return;
+        }
+        if (strided && (count == 0 || stride == 1)) {
+            stride = 1;
+            count += groups;
+            return;
+        }
+        if (strided) {
+            spread();
+        }
+        long end = lastEnd();
+        long target = offsets.reserve(groups * Integer.BYTES);
+        for (long i = 0; i < groups; i++) {
+            Words.setInt(segment, target, i, (int) (end + 1 + i));
+        }
+        offsets.advance(groups * Integer.BYTES);
+        count += groups;
+    }
+
     /** Where the last closed group ends. */
     long lastEnd() {
         if (count == 0) {

@@ -27,6 +27,8 @@ public final class ChainBuilder implements AutoCloseable {
     /** The default target size of a chunk: 512 KiB, flat; most images are half of it or less. */
     public static final long TARGET_BYTES_DEFAULT = 512L << 10;
 
+    private static final long TARGET_BYTES_MAX = 1L << 30;
+
     /** Keys and vals that are appended one by one are smaller than this: 1 GiB. */
     private static final long VALUE_BYTES_MAX = 1L << 30;
 
@@ -50,7 +52,7 @@ public final class ChainBuilder implements AutoCloseable {
      * @param targetBytes the flat size from which a chunk is sealed
      */
     public ChainBuilder(TrieBuilder builder, long targetBytes, ImageSink sink) {
-        if (targetBytes < 1 || targetBytes > TrieLayout.COLUMN_BYTES_MAX / 4) {
+        if (targetBytes < 1 || targetBytes > TARGET_BYTES_MAX) {
             throw new IllegalArgumentException(
                     "chunk target of " + targetBytes + " bytes; give 1 byte to 1 GiB");
         }
@@ -220,9 +222,7 @@ public final class ChainBuilder implements AutoCloseable {
      * @return whether the lease is taken
      */
     boolean takeImage(Lease image, TrieView view) {
-        long size =
-                view.flatBytes(
-                        0, view.keyCount(), 0, view.valCount(), 0, view.updateCount());
+        long size = view.flatBytes(0, view.keyCount(), 0, view.valCount(), 0, view.updateCount());
         if (pending != null || size < targetBytes) {
             return false;
         }

@@ -84,7 +84,7 @@ public final class Column {
         return encoding == TrieLayout.CONSTANT || encoding == TrieLayout.ABSENT;
     }
 
-    /** The size of every value, unless the encoding is variable. */
+    /** The size of every value, or 0 if the encoding is variable. */
     long width() {
         return width;
     }

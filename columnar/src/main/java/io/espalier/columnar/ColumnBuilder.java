@@ -204,6 +204,82 @@ public final class ColumnBuilder implements AutoCloseable {
         }
     }
 
+    /**
+     * Brings the column into the form of values of {@code size} bytes and makes room for {@code
+     * values} more; the caller writes them and says so by {@link #advanceFixed}.
+     *
+     * @return where they go, or -1 if the column has values of other sizes
+     */
+    long reserveFixed(long size, long values) {
+        switch (encoding) {
+            case TrieLayout.ABSENT -> {
+                encoding = TrieLayout.FIXED;
+                width = size;
+            }
+            case TrieLayout.CONSTANT -> {
+                if (width != size) {
+                    return -1;
+                }
+                spread();
+            }
+            default -> {
+                if (encoding != TrieLayout.FIXED || width != size) {
+                    return -1;
+                }
+            }
+        }
+        return data.reserve(values * size);
+    }
+
+    /** Takes values in that were written where {@link #reserveFixed} said. */
+    void advanceFixed(long values) {
+        data.advance(values * width);
+        count += values;
+    }
+
+    /**
+     * Appends values of two columns of the same kind in the order that a merge of others took: see
+     * {@link Interleaving}.
+     */
+    void appendChosen(Column a, long i, long countA, Column b, long j, long countB, long choices) {
+        long values = countA + countB;
+        if (type.kind() == ColumnType.Kind.UNIT) {
+            count += values;
+            return;
+        }
+        if (a.isConstant() && b.isConstant() && Column.compare(a, 0, b, 0) == 0) {
+            appendCopies(a, values);
+            return;
+        }
+        if (a.width() == Long.BYTES && b.width() == Long.BYTES) {
+            long target = reserveFixed(Long.BYTES, values);
+            if (target != -1) {
+                Interleaving.chooseLongs(
+                        a.segment(),
+                        a.offsetOf(i),
+                        a.isConstant() ? 0 : Long.BYTES,
+                        b.segment(),
+                        b.offsetOf(j),
+                        b.isConstant() ? 0 : Long.BYTES,
+                        segment,
+                        target,
+                        choices,
+                        values);
+                advanceFixed(values);
+                return;
+            }
+        }
+        long nextA = i;
+        long nextB = j;
+        for (long k = 0; k < values; k++) {
+            if (segment.get(Layouts.BYTE, choices + k) != 0) {
+                append(a, nextA++);
+            } else {
+                append(b, nextB++);
+            }
+        }
+    }
+
     /** Appends {@code times} unit values. */
     void appendUnits(long times) {
         assert type.kind() == ColumnType.Kind.UNIT;

@@ -6,9 +6,9 @@ import java.util.ArrayDeque;
 
 /**
  * A sink that never fails: an image that the pager does not take (the disk is full, and so is the
- * memory) waits here, and those after it in line. Whoever drives the work tries them
- * again between its steps, and stops there if that fails, to go on later; so no failure can fall into
- * the middle of a step, where updates would be lost or doubled.
+ * memory) waits here, and those after it in line. Whoever drives the work tries them again between
+ * its steps, and stops there if that fails, to go on later; so no failure can fall into the middle
+ * of a step, where updates would be lost or doubled.
  *
  * <p>Single-threaded. It owns its batch until that is taken out.
  */

@@ -6,7 +6,9 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * The structural check of an image whose checksum holds: counts agree, columns lie in the image in
- * order, offsets ascend. After it, no read through a view leaves the image.
+ * order, offsets ascend, and columns of equal values have no more of them than distinct ones can
+ * be. After it, no read through a view leaves the image, and a walk takes time in proportion to its
+ * size. That values are in order is not checked here.
  */
 final class ImageCheck {
 
@@ -36,6 +38,10 @@ final class ImageCheck {
                             + updates
                             + "; expected 1 <= keys <= vals <= updates");
         }
+        // equal values stand for one: keys are distinct, vals within a key, times within a val
+        oneEach(TrieLayout.KEYS, keys, 1);
+        oneEach(TrieLayout.VALS, vals, keys);
+        oneEach(TrieLayout.TIMES, updates, vals);
         column(TrieLayout.KEYS, type.key().fixedWidth(), keys);
         bounds(TrieLayout.KEY_BOUNDS, keys, vals);
         column(TrieLayout.VALS, type.val().fixedWidth(), vals);
@@ -59,6 +65,16 @@ final class ImageCheck {
 
     private long entry(int column) {
         return TrieLayout.DIRECTORY_AT + (long) column * TrieLayout.ENTRY_BYTES;
+    }
+
+    /** Checks that a column whose values are all equal has one for each group. */
+    private void oneEach(int column, long count, long groups) {
+        long entry = offset + entry(column);
+        int encoding = segment.get(Layouts.INT, entry + TrieLayout.ENTRY_ENCODING_AT);
+        boolean content = segment.get(Layouts.INT, entry + TrieLayout.ENTRY_WIDTH_AT) != 0;
+        boolean equal =
+                encoding != TrieLayout.VARIABLE && !(encoding == TrieLayout.FIXED && content);
+        require(count == groups || !equal, column, "are equal in a group");
     }
 
     /** A column of {@code count} values of {@code width} bytes, or of any size if that is -1. */

@@ -14,6 +14,10 @@ import java.util.List;
  */
 public final class Merge implements AutoCloseable {
 
+    private static final int SHORT_PIECES = 4;
+    private static final int SHORT_UPDATES = 4;
+    private static final int PAUSE_PIECES = 64;
+
     private final ChainBuilder out;
     private final long since;
     private final boolean counts;
@@ -22,6 +26,11 @@ public final class Merge implements AutoCloseable {
     private final RunCursor[] order;
 
     private int live;
+
+    /** How many short pieces came one after another; below 0, weaving pauses. */
+    private int shortPieces;
+
+    private final Weaver weaver;
     private boolean finished;
     private boolean failed;
 
@@ -38,6 +47,7 @@ public final class Merge implements AutoCloseable {
         if (!counts && since != 0) {
             throw new IllegalArgumentException("upsert tries cannot be advanced to " + since);
         }
+        this.weaver = new Weaver(out.builder().memory());
         this.order = new RunCursor[runs.size()];
         boolean done = false;
         try {
@@ -101,13 +111,44 @@ public final class Merge implements AutoCloseable {
         if (RunCursor.compare(first, second) == 0) {
             return fold();
         }
+        long woven = shortPieces < SHORT_PIECES ? 0 : weave(first, second);
+        if (woven > 0) {
+            return woven;
+        }
         long from = first.update();
         TrieView view = first.open();
-        long to = first.endBelow(second);
-        append(view, from, to);
-        first.moveTo(to);
+        first.seekEnd(second);
+        long to = first.endUpdate();
+        if (keepsTimes(view.timeMin())) {
+            out.appendPiece(
+                    view, from, to, first.val(), first.lastVal(), first.key(), first.lastKey());
+        } else {
+            append(view, from, to);
+        }
+        shortPieces = to - from > SHORT_UPDATES ? 0 : shortPieces + 1;
+        first.moveToEnd();
         settle();
         return to - from;
+    }
+
+    /** Merges many updates of two runs at once, where they are of the simple kind. */
+    private long weave(RunCursor first, RunCursor second) {
+        TrieView a = first.open();
+        TrieView b = second.open();
+        if (live > 2 || !keepsTimes(a.timeMin()) || !keepsTimes(b.timeMin())) {
+            return 0;
+        }
+        long updates = weaver.weave(first, second, out);
+        if (updates == 0) {
+            // a while by pieces: what does not suit now will not a few updates on
+            shortPieces = -PAUSE_PIECES;
+            return 0;
+        }
+        if (second.isExhausted() || !first.isExhausted()) {
+            settle(1);
+        }
+        settle(0);
+        return updates;
     }
 
     /** Takes what is left of a chunk, whole and unopened where possible. */
@@ -267,5 +308,6 @@ public final class Merge implements AutoCloseable {
             order[i].close();
         }
         live = 0;
+        weaver.close();
     }
 }

@@ -199,7 +199,14 @@ public final class MergeBatcher implements AutoCloseable {
             long payloadSize) {
         makeRoom(time, keySize + payloadSize);
         staged.upsert(
-                keySegment, keyOffset, keySize, time, order, tag, payload, payloadOffset,
+                keySegment,
+                keyOffset,
+                keySize,
+                time,
+                order,
+                tag,
+                payload,
+                payloadOffset,
                 payloadSize);
     }
 
@@ -215,8 +222,7 @@ public final class MergeBatcher implements AutoCloseable {
             int payloadFrom,
             int payloadSize) {
         makeRoom(time, (long) keySize + payloadSize);
-        staged.upsert(
-                key, keyFrom, keySize, time, order, tag, payload, payloadFrom, payloadSize);
+        staged.upsert(key, keyFrom, keySize, time, order, tag, payload, payloadFrom, payloadSize);
     }
 
     private void makeRoom(long time, long rowBytes) {
@@ -278,9 +284,12 @@ public final class MergeBatcher implements AutoCloseable {
 
     /**
      * Takes a sorted, consolidated batch in, as if its updates had been added: what a {@link #seal}
-     * gave out and was not used. The batch belongs to the batcher afterwards.
+     * gave out and was not used. The batch belongs to the batcher afterwards, also if this throws.
      */
     public void giveBack(Batch chain) {
+        if (closed || broken != null) {
+            chain.close();
+        }
         checkUsable();
         push(chain, 0);
         flush();
@@ -380,7 +389,8 @@ public final class MergeBatcher implements AutoCloseable {
         }
         if (broken != null) {
             throw new IllegalStateException(
-                    "merge batcher failed earlier (" + broken.getMessage()
+                    "merge batcher failed earlier ("
+                            + broken.getMessage()
                             + ") and can only be closed",
                     broken);
         }
@@ -427,8 +437,7 @@ public final class MergeBatcher implements AutoCloseable {
             inputs.add(chain.batch);
             depth = Math.max(depth, chain.depth);
         }
-        BatcherJob split =
-                BatcherJob.split(pager, inputs, depth + 1, builder, targetBytes, upper);
+        BatcherJob split = BatcherJob.split(pager, inputs, depth + 1, builder, targetBytes, upper);
         chains.clear();
         chains.addAll(late);
         merges++;

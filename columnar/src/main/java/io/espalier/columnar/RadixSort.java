@@ -231,15 +231,13 @@ final class RadixSort {
             return;
         }
         long start = at + (long) from * Long.BYTES;
-        long found =
-                sortLongs(segment, start, spare + (long) from * Long.BYTES, to - from, flip);
+        long found = sortLongs(segment, start, spare + (long) from * Long.BYTES, to - from, flip);
         if (found != start) {
             MemorySegment.copy(segment, found, segment, start, (long) (to - from) * Long.BYTES);
         }
     }
 
-    private static void insertLongs(
-            MemorySegment segment, long at, int from, int to, long flip) {
+    private static void insertLongs(MemorySegment segment, long at, int from, int to, long flip) {
         long order = flip ^ Words.FLIP;
         for (int i = from + 1; i < to; i++) {
             long value = Words.getLong(segment, at, i);
@@ -260,8 +258,7 @@ final class RadixSort {
         }
     }
 
-    private long mergeLongRuns(
-            MemorySegment segment, long at, long spare, int count, long flip) {
+    private long mergeLongRuns(MemorySegment segment, long at, long spare, int count, long flip) {
         long order = flip ^ Words.FLIP;
         int found = 0;
         for (int i = 1; i < count; i++) {

@@ -26,6 +26,13 @@ final class RunCursor implements AutoCloseable {
     private long update;
     private long time;
 
+    // the last of the updates that seekEnd found, and what comes after them
+    private long lastKey;
+    private long lastVal;
+    private long endKey;
+    private long endVal;
+    private long endUpdate;
+
     RunCursor(Run run, boolean consuming) {
         this(run, consuming, true);
     }
@@ -216,28 +223,64 @@ final class RunCursor implements AutoCloseable {
     }
 
     /**
-     * Moves past the updates that lie below the head of {@code other}, as far as they are easily
-     * seen: whole keys, or vals of a shared key, or times of a shared val. The head must lie below.
-     *
-     * @return the update before which the moved ones end; the head is there, or in the next chunk
+     * Finds where the updates end that lie below the head of {@code other}, as far as that is
+     * easily seen: whole keys, or vals of a shared key, or times of a shared val. The head must lie
+     * below. {@link #endUpdate}, {@link #lastVal} and {@link #lastKey} say what was found.
      */
-    long endBelow(RunCursor other) {
+    void seekEnd(RunCursor other) {
         TrieView opened = open();
-        long nextKey = keys.gallop(key, opened.keyCount(), other.keys, other.key);
-        if (nextKey > key) {
-            return opened.updatesFromKey(nextKey);
+        endKey = keys.gallop(key, opened.keyCount(), other.keys, other.key);
+        if (endKey > key) {
+            endVal = opened.valsFrom(endKey);
+            endUpdate = opened.updatesFrom(endVal);
+            lastKey = endKey - 1;
+            lastVal = endVal - 1;
+            return;
         }
-        long valsTo = opened.valsTo(key);
-        long nextVal = vals.gallop(val, valsTo, other.vals, other.val);
-        if (nextVal > val) {
-            return opened.updatesFrom(nextVal);
+        lastKey = key;
+        endVal = vals.gallop(val, opened.valsTo(key), other.vals, other.val);
+        if (endVal > val) {
+            endUpdate = opened.updatesFrom(endVal);
+            lastVal = endVal - 1;
+            endKey = endVal == opened.valsTo(key) ? key + 1 : key;
+            return;
         }
         long updatesTo = opened.updatesTo(val);
         long next = update;
         while (next < updatesTo && Long.compareUnsigned(opened.timeAt(next), other.time) < 0) {
             next++;
         }
-        return next;
+        lastVal = val;
+        endUpdate = next;
+        endVal = next == updatesTo ? val + 1 : val;
+        endKey = endVal == opened.valsTo(key) ? key + 1 : key;
+    }
+
+    /** The first update behind those of {@link #seekEnd}. */
+    long endUpdate() {
+        return endUpdate;
+    }
+
+    /** The last val of the updates of {@link #seekEnd}. */
+    long lastVal() {
+        return lastVal;
+    }
+
+    /** The last key of the updates of {@link #seekEnd}. */
+    long lastKey() {
+        return lastKey;
+    }
+
+    /** Puts the head behind the updates of {@link #seekEnd}. */
+    void moveToEnd() {
+        if (endUpdate == view.updateCount()) {
+            nextChunk();
+            return;
+        }
+        update = endUpdate;
+        val = endVal;
+        key = endKey;
+        time = view.timeAt(update);
     }
 
     /** Puts the head at an update of the chunk, or behind the last one, which is the next chunk. */

@@ -7,8 +7,8 @@ import io.espalier.memory.Words;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Lists which rows become the keys, vals and updates of a trie, with the bounds between them: sorted
- * rows, equal ones folded, or the updates of one side of a time.
+ * Lists which rows become the keys, vals and updates of a trie, with the bounds between them:
+ * sorted rows, equal ones folded, or the updates of one side of a time.
  *
  * <p>Counts are summed in 128 bits, so that whether a sum is too large for a count does not depend
  * on the order of its parts. Single-threaded. The owner closes it.
@@ -183,7 +183,10 @@ final class Selection implements AutoCloseable {
         return updateCount == 0;
     }
 
-    /** Binds {@code view} to the selected rows of the columns, through the scratch of {@code gather}. */
+    /**
+     * Binds {@code view} to the selected rows of the columns, through the scratch of {@code
+     * gather}.
+     */
     void bind(
             TrieView view,
             TrieType type,

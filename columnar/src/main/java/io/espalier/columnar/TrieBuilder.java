@@ -305,6 +305,49 @@ public final class TrieBuilder implements AutoCloseable {
         }
     }
 
+    // ---- two views interleaved ----------------------------------------------------------------
+
+    /** The keys, for a merge that writes them in place. */
+    ColumnBuilder keys() {
+        return keys;
+    }
+
+    /** The vals, for a merge that writes them in place. */
+    ColumnBuilder vals() {
+        return vals;
+    }
+
+    /**
+     * Closes the open groups and those of {@code groups} new keys but the last, each with one val
+     * and one update; the caller then appends all of these.
+     */
+    void openSingleKeys(long groups) {
+        if (!isEmpty()) {
+            keyBounds.close(vals.count());
+            valBounds.close(times.count());
+        }
+        keyBounds.closeSingles(groups - 1);
+        valBounds.closeSingles(groups - 1);
+    }
+
+    /** The same for new vals of the open key, each with one update. */
+    void openSingleVals(long groups) {
+        if (valBounds.count() < vals.count()) {
+            valBounds.close(times.count());
+        }
+        valBounds.closeSingles(groups - 1);
+    }
+
+    /** Appends the times and diffs of {@code countA + countB} updates in the order of a merge. */
+    void appendChosenUpdates(
+            TrieView a, long i, long countA, TrieView b, long j, long countB, long choices) {
+        times.appendChosen(a.times(), i, countA, b.times(), j, countB, choices);
+        diffs.appendChosen(a.diffs(), i, countA, b.diffs(), j, countB, choices);
+        if (type.diff() == DiffType.UPSERT) {
+            payloads.appendChosen(a.payloads(), i, countA, b.payloads(), j, countB, choices);
+        }
+    }
+
     // ---- sealing ------------------------------------------------------------------------------
 
     /**

@@ -83,11 +83,7 @@ public final class TrieView {
      * others, bounds included. Times have no bounds then.
      */
     void bindOpen(
-            TrieType type,
-            MemorySegment segment,
-            long keyCount,
-            long valCount,
-            long updateCount) {
+            TrieType type, MemorySegment segment, long keyCount, long valCount, long updateCount) {
         this.type = type;
         this.typeCode = type.code();
         this.segment = segment;

@@ -323,7 +323,9 @@ public final class UpdateBuffer implements AutoCloseable {
     private void checkUpserts() {
         if (counts || !unitVals) {
             throw new IllegalArgumentException(
-                    "an upsert for a trie of " + type + "; its diffs must be upserts, its vals unit");
+                    "an upsert for a trie of "
+                            + type
+                            + "; its diffs must be upserts, its vals unit");
         }
     }
 
@@ -331,15 +333,20 @@ public final class UpdateBuffer implements AutoCloseable {
         int width = type.fixedWidth();
         if (width != -1 ? size != width : size < 0 || size > TrieLayout.COLUMN_BYTES_MAX / 4) {
             throw new IllegalArgumentException(
-                    "a " + what + " of " + size + " bytes for " + type + ", expected "
+                    "a "
+                            + what
+                            + " of "
+                            + size
+                            + " bytes for "
+                            + type
+                            + ", expected "
                             + (width == -1 ? "0 bytes to 1 GiB" : width + " bytes"));
         }
     }
 
     private static void checkWords(String what, ColumnType type, int words) {
         if (type.fixedWidth() != words * Long.BYTES) {
-            throw new IllegalArgumentException(
-                    "a " + what + " of " + words + " words for " + type);
+            throw new IllegalArgumentException("a " + what + " of " + words + " words for " + type);
         }
     }
 
@@ -357,7 +364,10 @@ public final class UpdateBuffer implements AutoCloseable {
                 || vals.dataBytes() + valSize > TrieLayout.COLUMN_BYTES_MAX
                 || payloads.dataBytes() + payloadSize > TrieLayout.COLUMN_BYTES_MAX) {
             throw new IllegalArgumentException(
-                    "the buffer is full with " + count + " rows of " + sizeBytes()
+                    "the buffer is full with "
+                            + count
+                            + " rows of "
+                            + sizeBytes()
                             + " bytes; form it first");
         }
     }
@@ -376,8 +386,7 @@ public final class UpdateBuffer implements AutoCloseable {
      */
     public void formInto(ChainBuilder out) {
         if (!out.type().equals(type)) {
-            throw new IllegalArgumentException(
-                    "a chain of " + out.type() + ", expected " + type);
+            throw new IllegalArgumentException("a chain of " + out.type() + ", expected " + type);
         }
         if (count > 0) {
             appendAlike();
@@ -505,14 +514,7 @@ public final class UpdateBuffer implements AutoCloseable {
             return;
         }
         selection.bind(
-                formed,
-                type,
-                gather,
-                keyColumn,
-                valColumn,
-                timeColumn,
-                diffColumn,
-                payloadColumn);
+                formed, type, gather, keyColumn, valColumn, timeColumn, diffColumn, payloadColumn);
         out.appendUpdates(formed, 0, formed.updateCount());
     }
 

@@ -72,7 +72,9 @@ final class UpdateSorter implements AutoCloseable {
         this.levels = new NativeBuffer(memory);
     }
 
-    /** Sorts rows {@code [0, count)} of the columns; equal rows stay in the order of their numbers. */
+    /**
+     * Sorts rows {@code [0, count)} of the columns; equal rows stay in the order of their numbers.
+     */
     void sort(Column keys, Column vals, Column times, int count) {
         this.keys = keys;
         this.vals = vals;
@@ -389,8 +391,7 @@ final class UpdateSorter implements AutoCloseable {
         long entry = at + (long) from * RadixSort.PAIR_BYTES;
         for (int i = from; i < to; i++, entry += RadixSort.PAIR_BYTES) {
             long row = segment.get(Layouts.LONG, entry + Long.BYTES);
-            segment.set(
-                    Layouts.LONG, entry, segment.get(Layouts.LONG, data + row * width) ^ flip);
+            segment.set(Layouts.LONG, entry, segment.get(Layouts.LONG, data + row * width) ^ flip);
         }
     }
 

@@ -22,7 +22,6 @@ final class TestPagers {
 
     /** A pager that keeps nothing resident. */
     static Pager openWithoutBudget(NativeMemory memory) {
-        return Pager.open(
-                memory, new MemoryBudget(0), PagerOptions.in(spill()).withSlackBytes(0));
+        return Pager.open(memory, new MemoryBudget(0), PagerOptions.in(spill()).withSlackBytes(0));
     }
 }

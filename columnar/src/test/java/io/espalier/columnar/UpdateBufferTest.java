@@ -100,7 +100,14 @@ class UpdateBufferTest {
                         key, 3, u.key.length, u.time, u.diff, u.tag, payload, 3, u.payload.length);
             } else {
                 buffer.upsert(
-                        u.key, 0, u.key.length, u.time, u.diff, u.tag, u.payload, 0,
+                        u.key,
+                        0,
+                        u.key.length,
+                        u.time,
+                        u.diff,
+                        u.tag,
+                        u.payload,
+                        0,
                         u.payload.length);
             }
             return;
@@ -115,8 +122,14 @@ class UpdateBufferTest {
             buffer.add(words(u.key), words(u.val), u.time, u.diff);
         } else if (how == 0) {
             buffer.add(
-                    nativeBytes(u.key), 3, u.key.length, nativeBytes(u.val), 3, u.val.length,
-                    u.time, u.diff);
+                    nativeBytes(u.key),
+                    3,
+                    u.key.length,
+                    nativeBytes(u.val),
+                    3,
+                    u.val.length,
+                    u.time,
+                    u.diff);
         } else {
             buffer.add(u.key, 0, u.key.length, u.val, 0, u.val.length, u.time, u.diff);
         }
@@ -231,7 +244,16 @@ class UpdateBufferTest {
         try (UpdateBuffer buffer = new UpdateBuffer(memory, TrieType.BYTES_UPSERTS)) {
             for (int i = 0; i < 5000; i++) {
                 byte[] key = {(byte) (i % 7)};
-                buffer.upsert(key, 0, 1, 9, i < 2500 ? 3 : 2, (byte) 1, new byte[] {(byte) (i / 7)}, 0, 1);
+                buffer.upsert(
+                        key,
+                        0,
+                        1,
+                        9,
+                        i < 2500 ? 3 : 2,
+                        (byte) 1,
+                        new byte[] {(byte) (i / 7)},
+                        0,
+                        1);
             }
             try (Batch batch = form(buffer, 1 << 20)) {
                 UpdateModel model = UpdateModel.read(batch);
@@ -256,8 +278,13 @@ class UpdateBufferTest {
                     long time = plain ? 0 : random.nextInt(3);
                     buffer.add(key, time, 1);
                     model.add(
-                            ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(key).array(),
-                            EMPTY, time, 1);
+                            ByteBuffer.allocate(8)
+                                    .order(ByteOrder.LITTLE_ENDIAN)
+                                    .putLong(key)
+                                    .array(),
+                            EMPTY,
+                            time,
+                            1);
                 }
                 for (int fail = 0; fail < 3; fail++) {
                     int[] left = {fail};

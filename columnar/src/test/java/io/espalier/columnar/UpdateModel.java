@@ -25,7 +25,11 @@ final class UpdateModel {
         @Override
         public String toString() {
             HexFormat hex = HexFormat.of();
-            return hex.formatHex(key) + "/" + hex.formatHex(val) + "@" + Long.toUnsignedString(time);
+            return hex.formatHex(key)
+                    + "/"
+                    + hex.formatHex(val)
+                    + "@"
+                    + Long.toUnsignedString(time);
         }
     }
 
@@ -114,14 +118,13 @@ final class UpdateModel {
 
     /** Adds everything in {@code other} to this. */
     void addAll(UpdateModel other) {
-        other.rows.forEach(
-                (row, diff) -> {
-                    if (type.diff() == DiffType.COUNT) {
-                        add(row.key, row.val, row.time, diff.count.longValueExact());
-                    } else {
-                        upsert(row.key, row.time, diff.count.longValue(), diff.payload);
-                    }
-                });
+        other.rows.forEach((row, diff) -> {
+            if (type.diff() == DiffType.COUNT) {
+                add(row.key, row.val, row.time, diff.count.longValueExact());
+            } else {
+                upsert(row.key, row.time, diff.count.longValue(), diff.payload);
+            }
+        });
     }
 
     /** Reads a chain, checking every image and that it ascends. */
@@ -166,12 +169,7 @@ final class UpdateModel {
         byte[] bytes = new byte[(int) column.sizeOf(index)];
         if (bytes.length > 0) {
             MemorySegment.copy(
-                    column.segment(),
-                    Layouts.BYTE,
-                    column.offsetOf(index),
-                    bytes,
-                    0,
-                    bytes.length);
+                    column.segment(), Layouts.BYTE, column.offsetOf(index), bytes, 0, bytes.length);
         }
         return bytes;
     }
@@ -191,7 +189,8 @@ final class UpdateModel {
             this.random = random;
             this.style = random.nextInt(6);
             this.domain = random.nextInt(3) == 0 ? Integer.MAX_VALUE : 1 + random.nextInt(200);
-            this.shared = new byte[random.nextInt(4) == 0 ? random.nextInt(300) : random.nextInt(20)];
+            this.shared =
+                    new byte[random.nextInt(4) == 0 ? random.nextInt(300) : random.nextInt(20)];
             random.nextBytes(shared);
         }
 

@@ -1,4 +1,12 @@
-/** Measurements of all floors, beside a plain copy and the peers. */
+/**
+ * Measurements of all floors, beside a plain copy of the same bytes. Nothing depends on this.
+ *
+ * <p>Read {@link io.espalier.jmh.Shape}: the data; {@code Workload} and {@code Workloads}: what is
+ * done with it; {@code Floor}: what it is compared with. Two ways lead to them: {@link
+ * io.espalier.jmh.BenchMain} prints one table within minutes, and the subclasses of {@link
+ * io.espalier.jmh.WorkloadBenchmark}, one for each question, run under JMH, for the record and with
+ * its profilers.
+ */
 @NullMarked
 package io.espalier.jmh;
 

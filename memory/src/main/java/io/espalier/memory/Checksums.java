@@ -8,6 +8,10 @@ public final class Checksums {
 
     private static final int PART_BYTES = 4096;
 
+    /** One array for each thread: pages are checked too often to make garbage of it. */
+    private static final ThreadLocal<byte[]> PART =
+            ThreadLocal.withInitial(() -> new byte[PART_BYTES]);
+
     private Checksums() {}
 
     /**
@@ -18,7 +22,7 @@ public final class Checksums {
      */
     public static int crc32c(MemorySegment segment, long offset, long size) {
         CRC32C crc = new CRC32C();
-        byte[] part = new byte[(int) Math.min(PART_BYTES, size)];
+        byte[] part = PART.get();
         for (long done = 0; done < size; done += part.length) {
             int count = (int) Math.min(part.length, size - done);
             MemorySegment.copy(segment, Layouts.BYTE, offset + done, part, 0, count);

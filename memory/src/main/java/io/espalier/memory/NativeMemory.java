@@ -483,7 +483,10 @@ public final class NativeMemory implements AutoCloseable {
 
     private static IOException unreadable(long from, long sizeBytes, @Nullable Throwable cause) {
         return new IOException(
-                "a mapped page in [" + from + ", " + (from + sizeBytes)
+                "a mapped page in ["
+                        + from
+                        + ", "
+                        + (from + sizeBytes)
                         + ") of the reservation cannot be read: the file beneath it was cut short"
                         + " or its device fails",
                 cause);

@@ -3,7 +3,7 @@ package io.espalier.pager;
 /**
  * Which codec a page is written with. A fresh image dies in its first merge, so that compressing it
  * is wasted; one that has survived merges stays, and is worth it (the rule of depth-aware spilling
- * in the systems that we learn from). Asked at every page-out, from any thread.
+ * in the systems that we learn from). Asked at every page-out, from any thread; it must not throw.
  */
 @FunctionalInterface
 public interface CodecPolicy {

@@ -1,13 +1,14 @@
 package io.espalier.pager;
 
+import io.espalier.memory.MemoryBudget;
 import io.espalier.memory.NativeMemory;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which blocks of the mapped files may be in memory because somebody touched them. Beyond a limit
- * the oldest go, those touched again get a second chance. It is a ring of (file, block) pairs: its
- * length is bounded by the limit.
+ * Which blocks of the mapped files may be in memory because somebody touched them. They may take
+ * what the budget leaves, and a window on top of it; beyond that the oldest go, those touched again
+ * get a second chance. It is a ring of (file, block) pairs: its length is bounded by the limit.
  *
  * <p>Thread-safe. Pages are dropped under the lock, so that a file cannot be closed, and its
  * addresses given to others, in between.
@@ -22,19 +23,25 @@ final class FileWindow {
     private static final int CAPACITY_MIN = 64;
 
     private final NativeMemory memory;
-    private final long blocksMax;
+    private final MemoryBudget budget;
+    private final long bytesMax;
 
     private final ReentrantLock lock = new ReentrantLock();
-    // all guarded by lock; a power of two long
+    // all guarded by lock, count may be read without; a power of two long
     private @Nullable MappedFile[] files = new @Nullable MappedFile[CAPACITY_MIN];
     private int[] blocks = new int[CAPACITY_MIN];
     private int head;
-    private int count;
+    private volatile int count;
     private long droppedBytes;
 
-    FileWindow(NativeMemory memory, long bytesMax) {
+    FileWindow(NativeMemory memory, MemoryBudget budget, long bytesMax) {
         this.memory = memory;
-        this.blocksMax = bytesMax >>> BLOCK_BITS;
+        this.budget = budget;
+        this.bytesMax = bytesMax;
+    }
+
+    private long blocksMax() {
+        return (bytesMax + Math.max(0, budget.availableBytes())) >>> BLOCK_BITS;
     }
 
     /**
@@ -49,19 +56,55 @@ final class FileWindow {
                     push(file, block);
                 }
             }
-            long visits = 2L * count;
-            while (count > blocksMax && visits-- > 0) {
-                MappedFile oldest = at(0);
-                int block = blocks[head];
-                pop();
-                if (oldest.takeSecondChance(block)) {
-                    push(oldest, block);
-                } else {
-                    forget(oldest, block);
-                }
-            }
+            shrink();
         } finally {
             lock.unlock();
+        }
+    }
+
+    /** Drops what is too much since others took of the budget. Cheap when nothing is. */
+    void trim() {
+        if (count <= blocksMax()) {
+            return;
+        }
+        lock.lock();
+        try {
+            shrink();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void shrink() {
+        long blocksMax = blocksMax();
+        long visits = 2L * count;
+        // neighbours go with one call
+        MappedFile going = null;
+        int first = 0;
+        int last = -1;
+        while (count > blocksMax && visits-- > 0) {
+            MappedFile oldest = at(0);
+            int block = blocks[head];
+            pop();
+            if (oldest.takeSecondChance(block)) {
+                push(oldest, block);
+                continue;
+            }
+            oldest.markOut(block);
+            droppedBytes += oldest.blockBytes(block);
+            if (going == oldest && block == last + 1) {
+                last = block;
+                continue;
+            }
+            if (going != null) {
+                discard(going, first, last);
+            }
+            going = oldest;
+            first = block;
+            last = block;
+        }
+        if (going != null) {
+            discard(going, first, last);
         }
     }
 
@@ -86,12 +129,6 @@ final class FileWindow {
         } finally {
             lock.unlock();
         }
-    }
-
-    private void forget(MappedFile file, int block) {
-        file.markOut(block);
-        discard(file, block, block);
-        droppedBytes += file.blockBytes(block);
     }
 
     private void discard(MappedFile file, int first, int last) {

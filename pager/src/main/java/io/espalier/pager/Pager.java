@@ -58,7 +58,7 @@ public final class Pager implements AutoCloseable {
         this.space = new SpillSpace(memory, options, opener);
         this.store = new PageStore(memory, options, space, counters);
         this.residency = new Residency(budget, options, counters);
-        this.fileWindow = new FileWindow(memory, options.fileWindowBytes());
+        this.fileWindow = new FileWindow(memory, budget, options.fileWindowBytes());
         this.origins = memory.options().debug() ? new ConcurrentHashMap<>() : null;
     }
 
@@ -118,6 +118,7 @@ public final class Pager implements AutoCloseable {
         }
         remember(image);
         residency.settle();
+        fileWindow.trim();
         return image;
     }
 
@@ -132,7 +133,8 @@ public final class Pager implements AutoCloseable {
         boolean done = false;
         try {
             long sizeBytes = Files.size(file);
-            MappedFile mapped = mapped(file, MappedFile.leaseFor(memory, file, sizeBytes), sizeBytes);
+            MappedFile mapped =
+                    mapped(file, MappedFile.leaseFor(memory, file, sizeBytes), sizeBytes);
             done = true;
             return mapped;
         } finally {

@@ -15,7 +15,8 @@ import java.util.function.Consumer;
  *     page-outs, and before a spill that fails is an error for them
  * @param pageWindowBytes how many bytes of unpinned pages may stay mapped, so that pinning them
  *     again costs nothing; beyond it they are dropped when the last pin is closed
- * @param fileWindowBytes how many touched bytes of {@link MappedFile}s may stay mapped
+ * @param fileWindowBytes how many touched bytes of {@link MappedFile}s may stay mapped, beside what
+ *     the budget leaves
  * @param freeBytesMax how many bytes of freed extents keep their blocks for reuse; those beyond it
  *     are given back to the file system
  * @param onSpillFailure told of every page-out that fails, on the thread that tried it, while no

@@ -26,6 +26,8 @@ public record SpillStats(
     /**
      * The budget that the pager charges, which others may charge as well.
      *
+     * @param totalBytes what may be resident
+     * @param usedBytes what is charged, by this pager and others
      * @param debtBytes how far {@code usedBytes} exceeds {@code totalBytes}; 0 if it does not
      */
     public record Budget(long totalBytes, long usedBytes, long debtBytes) {}
@@ -135,6 +137,7 @@ public record SpillStats(
     /**
      * A summary of latencies, exact to one percent; all zero if nothing was measured.
      *
+     * @param count how many were measured
      * @param p50Nanos half of them took at most this long
      * @param p99Nanos 99 of 100 took at most this long
      * @param maxNanos the longest

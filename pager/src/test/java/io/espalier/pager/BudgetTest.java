@@ -6,8 +6,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 
 /** What the budget promises: exact charges, exact credits, and nothing written below it. */
@@ -142,6 +147,61 @@ final class BudgetTest {
             image.close();
             first.close();
             second.close();
+        }
+    }
+
+    @Test
+    void slowDisksHoldWritersBackAndMemoryStaysBounded() throws InterruptedException {
+        // fails if those who find a page-out under way go on adopting without end
+        int threads = 4;
+        long imageBytes = 64 * KIB;
+        long budgetBytes = 256 * KIB;
+        long slackBytes = 128 * KIB;
+        SpillSegment.Opener slow =
+                file -> {
+                    SpillFile real = ChannelSpillFile.open(file);
+                    return new SpillFile() {
+                        @Override
+                        public int write(ByteBuffer source, long position) throws IOException {
+                            LockSupport.parkNanos(2_000_000);
+                            return real.write(source, position);
+                        }
+
+                        @Override
+                        public int read(ByteBuffer target, long position) throws IOException {
+                            return real.read(target, position);
+                        }
+
+                        @Override
+                        public void close() throws IOException {
+                            real.close();
+                        }
+                    };
+                };
+        AtomicLong peakBytes = new AtomicLong();
+        try (Fixture f = new Fixture(budgetBytes, o -> o.withSlackBytes(slackBytes), slow)) {
+            ConcurrentLinkedQueue<Image> images = new ConcurrentLinkedQueue<>();
+            List<Thread> writers = new ArrayList<>();
+            for (int t = 0; t < threads; t++) {
+                writers.add(
+                        Thread.ofPlatform()
+                                .start(() -> {
+                                    for (int i = 0; i < 60; i++) {
+                                        images.add(f.pager.adopt(f.memory.allocate(imageBytes), 0));
+                                        peakBytes.accumulateAndGet(f.budget.usedBytes(), Math::max);
+                                    }
+                                }));
+            }
+            for (Thread writer : writers) {
+                writer.join();
+            }
+            assertEquals(threads * 60, images.size());
+            // each thread has one image that it adds and one that it writes
+            assertTrue(
+                    peakBytes.get() <= budgetBytes + slackBytes + 2 * threads * imageBytes,
+                    () -> "peak of " + peakBytes.get() + " bytes");
+            assertTrue(f.pager.relieve());
+            images.forEach(Image::close);
         }
     }
 

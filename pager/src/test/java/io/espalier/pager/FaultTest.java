@@ -137,7 +137,7 @@ final class FaultTest {
             }
             // 8 in the budget, 4 in the slack, 2 on the disk
             assertEquals(14, images.size());
-            Fixture.assertSays(Objects.requireNonNull(refused), "No space left on device");
+            Fixture.assertSays(refused, "No space left on device");
             Fixture.assertSays(refused, f.directory.toString());
             assertFalse(told.isEmpty());
             assertEquals(told.size(), f.pager.stats().pagedOut().failures());
@@ -205,6 +205,8 @@ final class FaultTest {
             writer.start();
             writer.join();
             images.add(f.adopt(100_000, 2));
+            assertTrue(images.get(0).isPaged());
+            assertTrue(images.get(1).isPaged());
             f.assertHolds(images.get(0), 1);
             f.assertHolds(images.get(1), 2);
             images.forEach(Image::close);
@@ -281,7 +283,7 @@ final class FaultTest {
                         lease.close();
                     }
                 }
-                Fixture.assertSays(Objects.requireNonNull(refused), "No space left on device");
+                Fixture.assertSays(refused, "No space left on device");
                 for (int i = 0; i < images.size(); i++) {
                     try (Pin pin = images.get(i).pin()) {
                         byte[] found =

@@ -35,7 +35,7 @@ final class MappedFileTest {
         // first
         Path path = file("a", 3 * MIB + 100, 1);
         byte[] expected = Fixture.bytes(3 * MIB + 100, 1);
-        try (Fixture f = new Fixture(MIB);
+        try (Fixture f = new Fixture(0);
                 MappedFile file = f.pager.map(path)) {
             assertEquals(expected.length, file.sizeBytes());
             for (int round = 0; round < 3; round++) {
@@ -60,7 +60,7 @@ final class MappedFileTest {
     void whatIsTouchedAgainHasASecondChance() throws IOException {
         // fails if the block in use is dropped before those that were passed through once
         Path path = file("a", MIB, 1);
-        try (Fixture f = new Fixture(MIB);
+        try (Fixture f = new Fixture(0);
                 MappedFile file = f.pager.map(path)) {
             file.touched(0, 1);
             file.touched(0, 1);
@@ -70,6 +70,21 @@ final class MappedFileTest {
             }
             // each drop would have been counted anew: blocks 1 to 14 were dropped, 0 never was
             assertEquals(14 * 64 * KIB, f.pager.stats().mapped().fileDroppedBytes());
+        }
+    }
+
+    @Test
+    void touchedBytesTakeWhatTheBudgetLeavesAndGiveItBack() throws IOException {
+        // fails if files are dropped while there is room, or keep it when an image needs it
+        Path path = file("a", 3 * MIB, 1);
+        try (Fixture f = new Fixture(MIB);
+                MappedFile file = f.pager.map(path)) {
+            file.touched(0, 3 * MIB);
+            long most = f.pager.stats().mapped().fileTouchedBytes();
+            assertEquals(MIB + 128 * KIB, most);
+            Image image = f.pager.adopt(f.memory.allocate(512 * KIB), 0);
+            assertEquals(MIB / 2 + 128 * KIB, f.pager.stats().mapped().fileTouchedBytes());
+            image.close();
         }
     }
 

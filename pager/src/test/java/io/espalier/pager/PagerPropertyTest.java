@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.espalier.memory.Bytes;
 import io.espalier.memory.Checksums;
 import io.espalier.memory.Lease;
+import io.espalier.testing.Seed;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -15,7 +16,6 @@ import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.LongRange;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Whatever is done in whatever order, every image holds its bytes, the budget is exact and nothing
@@ -170,7 +170,7 @@ final class PagerPropertyTest {
     void anyHistoryOfSeveralThreadsKeepsAllBytes() throws InterruptedException {
         // fails if threads that adopt, pin, page out, close and resize at once see foreign bytes
         for (int round = 0; round < 6; round++) {
-            int seed = round;
+            long seed = Seed.value() * 37 + round;
             ConcurrentLinkedQueue<Throwable> failures = new ConcurrentLinkedQueue<>();
             try (Fixture f = fixture(seed)) {
                 List<Thread> threads = new ArrayList<>();
@@ -245,7 +245,7 @@ final class PagerPropertyTest {
     }
 
     private static void read(Fixture f, List<Image> images, Lease[] truth, int role) {
-        SplittableRandom random = new SplittableRandom(role);
+        SplittableRandom random = new SplittableRandom(Seed.value() * 37 + role);
         for (int step = 0; step < 8_000; step++) {
             int i = random.nextInt(truth.length);
             Image image = images.get(i);
@@ -267,7 +267,7 @@ final class PagerPropertyTest {
     }
 
     private static void rethrow(ConcurrentLinkedQueue<Throwable> failures) {
-        @Nullable Throwable first = failures.poll();
+        Throwable first = failures.poll();
         if (first != null) {
             failures.forEach(first::addSuppressed);
             throw new AssertionError(first);

@@ -5,15 +5,25 @@ import java.lang.foreign.MemorySegment;
 /** Of a table that was never written. */
 final class EmptyCursor implements ChangeCursor {
 
+    private final Readers readers;
     private final MemorySegment segment;
+    private volatile boolean closed;
 
-    EmptyCursor(MemorySegment segment) {
+    EmptyCursor(Readers readers, MemorySegment segment) {
+        this.readers = readers;
         this.segment = segment;
     }
 
     @Override
     public boolean next() {
+        checkOpen();
         return false;
+    }
+
+    private void checkOpen() {
+        if (closed) {
+            throw new IllegalStateException(ScanCursor.CLOSED);
+        }
     }
 
     @Override
@@ -51,10 +61,13 @@ final class EmptyCursor implements ChangeCursor {
         throw noRow();
     }
 
-    private static IllegalStateException noRow() {
-        return new IllegalStateException("the cursor is not at a row; call next() first");
+    private IllegalStateException noRow() {
+        return new IllegalStateException(closed ? ScanCursor.CLOSED : ScanCursor.NO_ROW);
     }
 
     @Override
-    public void close() {}
+    public void close() {
+        closed = true;
+        readers.left(this);
+    }
 }

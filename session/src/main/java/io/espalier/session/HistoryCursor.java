@@ -17,17 +17,18 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The changes of a snapshot in epoch order. First what the history has folded into its first epoch:
- * the rows as of then. Then part by part, since parts follow each other in time: a part is sorted by
- * key, so its updates are sorted again by (epoch, key, sign), in a batcher that pages what does not
- * fit into the budget.
+ * the rows as of then. Then part by part, since parts follow each other in time: a part is sorted
+ * by key, so its updates are sorted again by (epoch, key, sign), in a batcher that pages what does
+ * not fit into the budget.
  *
- * <p>Owns the snapshot.
+ * <p>Owns the snapshot. Its reader uses it on one thread at a time; the store may close it on another.
  */
 final class HistoryCursor implements ChangeCursor {
 
     private static final byte RETRACTION = 0;
     private static final byte INSERTION = 1;
 
+    private final Readers readers;
     private final Pager pager;
     private final NativeMemory memory;
     private final TraceSnapshot snapshot;
@@ -46,32 +47,40 @@ final class HistoryCursor implements ChangeCursor {
     private long key;
     private long val;
 
-    private boolean atRow;
-    private boolean closed;
+    private boolean ended;
+    private @Nullable RuntimeException failure;
+    private volatile boolean atRow;
+    private volatile boolean closed;
 
-    /** Owns the snapshot, also if it throws. */
-    HistoryCursor(Pager pager, TraceSnapshot snapshot, long sinceEpoch) {
+    /** Owns the snapshot, unless it throws. */
+    HistoryCursor(Readers readers, Pager pager, TraceSnapshot snapshot, long sinceEpoch) {
+        this.readers = readers;
         this.pager = pager;
         this.memory = pager.memory();
         this.snapshot = snapshot;
         this.since = Math.max(sinceEpoch, snapshot.since());
-        boolean done = false;
-        try {
-            if (sinceEpoch < snapshot.since()) {
-                folded = new AsOfCursor(memory, snapshot.runs(), snapshot.since());
-            }
-            done = true;
-        } finally {
-            if (!done) {
-                snapshot.close();
-            }
+        if (sinceEpoch < snapshot.since()) {
+            folded = new AsOfCursor(memory, snapshot.runs(), snapshot.since());
         }
     }
 
     @Override
-    public boolean next() {
+    public synchronized boolean next() {
         checkOpen();
-        atRow = Failures.translate(this::advance);
+        if (failure != null) {
+            throw failure;
+        }
+        if (ended) {
+            return false;
+        }
+        atRow = false;
+        try {
+            ended = !advance();
+        } catch (RuntimeException | InternalError e) {
+            failure = Failures.of(e);
+            throw failure;
+        }
+        atRow = !ended;
         return atRow;
     }
 
@@ -186,14 +195,14 @@ final class HistoryCursor implements ChangeCursor {
 
     private void checkOpen() {
         if (closed) {
-            throw new IllegalStateException("the cursor is closed");
+            throw new IllegalStateException(ScanCursor.CLOSED);
         }
     }
 
     private void checkRow() {
         checkOpen();
         if (!atRow) {
-            throw new IllegalStateException("the cursor is not at a row; call next() first");
+            throw new IllegalStateException(ScanCursor.NO_ROW);
         }
     }
 
@@ -237,8 +246,7 @@ final class HistoryCursor implements ChangeCursor {
         checkRow();
         return folded != null
                 ? since
-                : Long.reverseBytes(
-                        memory.segment().get(Layouts.LONG, view.keys().offsetOf(key)));
+                : Long.reverseBytes(memory.segment().get(Layouts.LONG, view.keys().offsetOf(key)));
     }
 
     @Override
@@ -256,11 +264,12 @@ final class HistoryCursor implements ChangeCursor {
     }
 
     @Override
-    public void close() {
+    public synchronized void close() {
         if (closed) {
             return;
         }
         closed = true;
+        readers.left(this);
         unpin();
         if (part != null) {
             part.close();

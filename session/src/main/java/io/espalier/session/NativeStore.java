@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 
 /**
@@ -25,6 +26,9 @@ import java.util.function.Consumer;
  * trace and, once it is written to, an upsert operator whose feedback is that trace.
  */
 final class NativeStore implements Store {
+
+    private static final int CLOSE_ATTEMPTS_MAX = 5_000;
+    private static final long CLOSE_PAUSE_NANOS = 1_000_000;
 
     private final Path directory;
     private final StoreOptions options;
@@ -35,7 +39,7 @@ final class NativeStore implements Store {
     /** By name; guarded by itself. */
     private final Map<String, NativeTable> tables = new TreeMap<>();
 
-    private volatile boolean closed;
+    private final Readers readers;
 
     private NativeStore(
             Path directory,
@@ -48,26 +52,26 @@ final class NativeStore implements Store {
         this.memory = memory;
         this.pager = pager;
         this.traces = traces;
+        this.readers = new Readers(directory.toString());
     }
 
     static NativeStore open(Path directory, StoreOptions options) {
-        NativeMemory memory = NativeMemory.open();
+        return Failures.translate(() -> openWith(NativeMemory.open(), directory, options));
+    }
+
+    private static NativeStore openWith(
+            NativeMemory memory, Path directory, StoreOptions options) {
         Pager pager = Pager.open(memory, new MemoryBudget(options.budgetBytes()), pagerOptions(directory, options.readOnly()));
         boolean done = false;
         try {
             TraceStore traces =
-                    Failures.translate(
-                            () -> TraceStore.open(
-                                            directory,
-                                            mode(options),
-                                            pager,
-                                            TraceStoreOptions.defaults()));
+                    TraceStore.open(
+                            directory, mode(options), pager, TraceStoreOptions.defaults());
             done = true;
             return new NativeStore(directory, options, memory, pager, traces);
         } finally {
             if (!done) {
-                pager.close();
-                memory.close();
+                close(pager, memory);
             }
         }
     }
@@ -125,13 +129,20 @@ final class NativeStore implements Store {
 
     @Override
     public List<String> tableNames() {
-        checkOpen();
+        return readers.call(this::names);
+    }
+
+    private List<String> names() {
         return List.copyOf(new TreeSet<>(traces.names()));
     }
 
     @Override
     public long epoch() {
         checkOpen();
+        return lastEpoch();
+    }
+
+    long lastEpoch() {
         return traces.upper() - 1;
     }
 
@@ -155,25 +166,37 @@ final class NativeStore implements Store {
         if (dirty.isEmpty()) {
             return epoch - 1;
         }
-        boolean done = false;
-        try (Commit commit = Failures.translate(traces::begin)) {
-            Failures.translate(
-                    () -> {
-                        for (NativeTable table : dirty) {
-                            table.drain(commit, epoch);
-                        }
-                        long since = Math.max(0, epoch - options.historyEpochs());
-                        commit.downgradeSince(since);
-                        commit.commit(epoch);
-                        return null;
-                    });
-            done = true;
-        } finally {
-            for (NativeTable table : dirty) {
-                table.settle(done);
+        RuntimeException failure = null;
+        try {
+            append(dirty, epoch);
+        } catch (RuntimeException | InternalError e) {
+            failure = Failures.of(e);
+        }
+        for (NativeTable table : dirty) {
+            try {
+                table.settle(failure == null, epoch);
+            } catch (RuntimeException | InternalError e) {
+                // the commands are all there; what fails is only to bring them into order again
+                RuntimeException second = Failures.of(e);
+                if (failure != null) {
+                    failure.addSuppressed(second);
+                }
             }
         }
+        if (failure != null) {
+            throw failure;
+        }
         return epoch;
+    }
+
+    private void append(List<NativeTable> dirty, long epoch) {
+        try (Commit commit = traces.begin()) {
+            for (NativeTable table : dirty) {
+                table.drain(commit, epoch);
+            }
+            commit.downgradeSince(Math.max(0, epoch - options.historyEpochs()));
+            commit.commit(epoch);
+        }
     }
 
     /** The trace of a table, made if it is not there: it becomes durable with a commit. */
@@ -197,18 +220,23 @@ final class NativeStore implements Store {
     @Override
     public void compact() {
         checkWritable();
-        Failures.translate(
-                () -> {
-                    traces.compact();
-                    return null;
-                });
+        readers.call(
+                () ->
+                        Failures.translate(
+                                () -> {
+                                    traces.compact();
+                                    return null;
+                                }));
     }
 
     @Override
     public StoreStats stats() {
-        checkOpen();
+        return readers.call(() -> Failures.translate(this::gather));
+    }
+
+    private StoreStats gather() {
         List<StoreStats.TableStats> all = new ArrayList<>();
-        for (String name : tableNames()) {
+        for (String name : names()) {
             Trace trace = traces.find(name).orElseThrow();
             try (TraceSnapshot snapshot = trace.snapshot()) {
                 List<StoreStats.PartStats> parts = new ArrayList<>();
@@ -232,7 +260,7 @@ final class NativeStore implements Store {
                                 name, updates, bytes, snapshot.since(), snapshot.upper(), parts));
             }
         }
-        return StatsSections.of(directory, epoch(), all, memory, pager, traces);
+        return StatsSections.of(directory, lastEpoch(), all, memory, pager, traces);
     }
 
     NativeMemory memory() {
@@ -243,10 +271,12 @@ final class NativeStore implements Store {
         return pager;
     }
 
+    Readers readers() {
+        return readers;
+    }
+
     void checkOpen() {
-        if (closed) {
-            throw new IllegalStateException("store " + directory + " is closed");
-        }
+        readers.checkOpen();
     }
 
     void checkWritable() {
@@ -259,10 +289,9 @@ final class NativeStore implements Store {
 
     @Override
     public void close() {
-        if (closed) {
+        if (!readers.end()) {
             return;
         }
-        closed = true;
         try {
             synchronized (tables) {
                 tables.values().forEach(NativeTable::close);
@@ -273,8 +302,33 @@ final class NativeStore implements Store {
                         return null;
                     });
         } finally {
+            close(pager, memory);
+        }
+    }
+
+    private static void close(Pager pager, NativeMemory memory) {
+        try {
             pager.close();
-            memory.close();
+        } finally {
+            closeMemory(memory);
+        }
+    }
+
+    /**
+     * A reader on another thread may be handing bytes that a cursor lent it to the operating system
+     * right now: its call ends soon, and it gets no more.
+     */
+    private static void closeMemory(NativeMemory memory) {
+        for (int attempt = 1; ; attempt++) {
+            try {
+                memory.close();
+                return;
+            } catch (IllegalStateException e) {
+                if (attempt == CLOSE_ATTEMPTS_MAX || memory.stats().leases() != 0) {
+                    throw e;
+                }
+                LockSupport.parkNanos(CLOSE_PAUSE_NANOS);
+            }
         }
     }
 }

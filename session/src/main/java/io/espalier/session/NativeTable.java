@@ -1,8 +1,8 @@
 package io.espalier.session;
 
-import io.espalier.columnar.AsOfCursor;
 import io.espalier.columnar.ColumnBuilder;
 import io.espalier.columnar.ColumnType;
+import io.espalier.columnar.LatestValues;
 import io.espalier.memory.Layouts;
 import io.espalier.memory.NativeMemory;
 import io.espalier.spine.trace.Commit;
@@ -25,6 +25,7 @@ final class NativeTable implements Table {
 
     // of the writer's thread
     private @Nullable UpsertOperator operator;
+    private long epoch;
     private long order;
 
     NativeTable(NativeStore store, String name, Optional<Trace> trace) {
@@ -48,7 +49,12 @@ final class NativeTable implements Table {
         Limits.checkValueSize(valueSize);
         Objects.checkFromIndexSize(keyOffset, keySize, key.length);
         Objects.checkFromIndexSize(valueOffset, valueSize, value.length);
-        writer().set(key, keyOffset, keySize, value, valueOffset, valueSize, stagingTime(), order++);
+        UpsertOperator writer = writer();
+        try {
+            writer.set(key, keyOffset, keySize, value, valueOffset, valueSize, epoch, order++);
+        } catch (RuntimeException | InternalError e) {
+            throw Failures.of(e);
+        }
     }
 
     @Override
@@ -66,14 +72,26 @@ final class NativeTable implements Table {
             put(bytes(key, keyOffset, keySize), bytes(value, valueOffset, valueSize));
             return;
         }
-        writer().set(key, keyOffset, keySize, value, valueOffset, valueSize, stagingTime(), order++);
+        Objects.checkFromIndexSize(keyOffset, keySize, key.byteSize());
+        Objects.checkFromIndexSize(valueOffset, valueSize, value.byteSize());
+        UpsertOperator writer = writer();
+        try {
+            writer.set(key, keyOffset, keySize, value, valueOffset, valueSize, epoch, order++);
+        } catch (RuntimeException | InternalError e) {
+            throw Failures.of(e);
+        }
     }
 
     @Override
     public void delete(byte[] key, int keyOffset, int keySize) {
         Limits.checkKeySize(keySize);
         Objects.checkFromIndexSize(keyOffset, keySize, key.length);
-        writer().delete(key, keyOffset, keySize, stagingTime(), order++);
+        UpsertOperator writer = writer();
+        try {
+            writer.delete(key, keyOffset, keySize, epoch, order++);
+        } catch (RuntimeException | InternalError e) {
+            throw Failures.of(e);
+        }
     }
 
     @Override
@@ -83,7 +101,13 @@ final class NativeTable implements Table {
             delete(bytes(key, keyOffset, keySize));
             return;
         }
-        writer().delete(key, keyOffset, keySize, stagingTime(), order++);
+        Objects.checkFromIndexSize(keyOffset, keySize, key.byteSize());
+        UpsertOperator writer = writer();
+        try {
+            writer.delete(key, keyOffset, keySize, epoch, order++);
+        } catch (RuntimeException | InternalError e) {
+            throw Failures.of(e);
+        }
     }
 
     private static byte[] bytes(MemorySegment segment, long offset, long size) {
@@ -92,6 +116,7 @@ final class NativeTable implements Table {
         return bytes;
     }
 
+    /** The operator; commands are staged for the epoch that the next commit makes. */
     private UpsertOperator writer() {
         store.checkWritable();
         UpsertOperator current = operator;
@@ -99,22 +124,15 @@ final class NativeTable implements Table {
             current = new UpsertOperator(store.pager());
             operator = current;
         }
+        epoch = store.nextEpoch();
         return current;
-    }
-
-    /**
-     * Commands are staged at one time, whatever epoch they get: the operator decides all of a commit
-     * together.
-     */
-    private long stagingTime() {
-        return store.nextEpoch();
     }
 
     boolean isDirty() {
         return operator != null && !operator.isEmpty();
     }
 
-    /** Sends the differences of what is staged to a commit. */
+    /** Sends the differences of what is staged to a commit; {@link #settle} has to follow. */
     void drain(Commit commit, long epoch) {
         UpsertOperator current = operator;
         if (current == null) {
@@ -128,33 +146,41 @@ final class NativeTable implements Table {
         trace = target;
     }
 
-    /** What was drained is committed, or is staged again. */
-    void settle(boolean committed) {
-        if (operator != null) {
-            operator.settle(committed);
+    /** What was drained is committed, or is staged again, and more can be staged for that epoch. */
+    void settle(boolean committed, long epoch) {
+        UpsertOperator current = operator;
+        if (current == null) {
+            return;
         }
-        if (committed) {
-            order = 0;
+        try {
+            current.settle(committed);
+        } finally {
+            if (committed) {
+                order = 0;
+            } else {
+                current.reopenInput(epoch);
+            }
         }
     }
 
+    /** Forgets what is staged, and with it whatever is wrong with how it is kept. */
     void rollback() {
-        if (operator != null) {
-            operator.clear();
-        }
+        close();
+        order = 0;
     }
 
     void close() {
-        if (operator != null) {
-            operator.close();
+        UpsertOperator current = operator;
+        if (current != null) {
             operator = null;
+            current.close();
         }
     }
 
     // ---- reading ------------------------------------------------------------------------------
 
+    /** What is committed; null as long as nothing is. The caller closes it. */
     private @Nullable TraceSnapshot snapshot() {
-        store.checkOpen();
         Trace current = trace;
         if (current == null) {
             current = store.trace(name).orElse(null);
@@ -166,28 +192,23 @@ final class NativeTable implements Table {
     @Override
     public byte @Nullable [] get(byte[] key) {
         Limits.checkKeySize(key.length);
+        return store.readers().call(() -> Failures.translate(() -> find(key)));
+    }
+
+    private byte @Nullable [] find(byte[] key) {
         TraceSnapshot snapshot = snapshot();
         if (snapshot == null) {
             return null;
         }
-        return Failures.translate(
-                () -> {
-                    try (snapshot;
-                            ColumnBuilder probe = ColumnBuilder.distinct(memory, ColumnType.BYTES)) {
-                        probe.append(key, 0, key.length);
-                        try (AsOfCursor cursor =
-                                new AsOfCursor(
-                                        memory, snapshot.runs(), snapshot.upper() - 1, probe.column(), 0)) {
-                            if (!cursor.next() || !cursor.keyEquals(probe.column(), 0)) {
-                                return null;
-                            }
-                            return bytes(
-                                    cursor.vals().segment(),
-                                    cursor.vals().offsetOf(cursor.val()),
-                                    cursor.vals().sizeOf(cursor.val()));
-                        }
-                    }
-                });
+        try (snapshot;
+                LatestValues latest = new LatestValues(memory);
+                ColumnBuilder probe = ColumnBuilder.distinct(memory, ColumnType.BYTES)) {
+            probe.append(key, 0, key.length);
+            latest.read(snapshot.runs(), probe.column(), snapshot.upper() - 1);
+            return latest.isPresent(0)
+                    ? bytes(latest.segment(), latest.offsetOf(0), latest.sizeOf(0))
+                    : null;
+        }
     }
 
     @Override
@@ -197,51 +218,97 @@ final class NativeTable implements Table {
 
     @Override
     public long since() {
-        TraceSnapshot snapshot = snapshot();
-        if (snapshot == null) {
-            return 0;
-        }
-        try (snapshot) {
-            return snapshot.since();
+        return store.readers().call(this::readableSince);
+    }
+
+    private long readableSince() {
+        try (TraceSnapshot snapshot = snapshot()) {
+            return snapshot == null ? 0 : snapshot.since();
         }
     }
 
     @Override
     public RowCursor scan(byte @Nullable [] from, byte @Nullable [] to, long asOf) {
+        return store.readers().open(() -> openScan(from, to, asOf));
+    }
+
+    private RowCursor openScan(byte @Nullable [] from, byte @Nullable [] to, long asOf) {
+        // the epoch first: a snapshot that is taken later holds it, and maybe more
+        long last = store.lastEpoch();
         TraceSnapshot snapshot = snapshot();
-        long epoch = store.epoch();
-        if (asOf < 0 || asOf > epoch || (snapshot != null && asOf < snapshot.since())) {
+        boolean done = false;
+        try {
             long since = snapshot == null ? 0 : snapshot.since();
-            if (snapshot != null) {
+            if (asOf < since || asOf > last) {
+                throw new StoreException.OutOfHistory(
+                        "table "
+                                + name
+                                + " cannot be read as of epoch "
+                                + asOf
+                                + "; give one of "
+                                + since
+                                + " to "
+                                + last);
+            }
+            RowCursor cursor =
+                    snapshot == null
+                            ? new EmptyCursor(store.readers(), memory.segment())
+                            : Failures.translate(
+                                    () ->
+                                            new ScanCursor(
+                                                    store.readers(),
+                                                    memory,
+                                                    snapshot,
+                                                    from,
+                                                    to,
+                                                    asOf));
+            done = true;
+            return cursor;
+        } finally {
+            if (!done && snapshot != null) {
                 snapshot.close();
             }
-            throw new StoreException.OutOfHistory(
-                    "table " + name + " cannot be read as of epoch " + asOf + "; give one of "
-                            + since + " to " + epoch);
         }
-        if (snapshot == null) {
-            return new EmptyCursor(memory.segment());
-        }
-        return Failures.translate(() -> new ScanCursor(memory, snapshot, from, to, asOf));
     }
 
     @Override
     public ChangeCursor changes(long sinceEpoch) {
+        return store.readers().open(() -> openChanges(sinceEpoch));
+    }
+
+    private ChangeCursor openChanges(long sinceEpoch) {
+        long last = store.lastEpoch();
         TraceSnapshot snapshot = snapshot();
-        long epoch = store.epoch();
-        long since = snapshot == null ? 0 : snapshot.since();
-        if (sinceEpoch < 0 || sinceEpoch > epoch || (sinceEpoch > 0 && sinceEpoch < since)) {
-            if (snapshot != null) {
+        boolean done = false;
+        try {
+            long since = snapshot == null ? 0 : snapshot.since();
+            if (sinceEpoch < 0 || sinceEpoch > last || (sinceEpoch > 0 && sinceEpoch < since)) {
+                throw new StoreException.OutOfHistory(
+                        "the changes of table "
+                                + name
+                                + " since epoch "
+                                + sinceEpoch
+                                + " are not known; give 0 for everything, or one of "
+                                + Math.max(1, since)
+                                + " to "
+                                + last);
+            }
+            ChangeCursor cursor =
+                    snapshot == null
+                            ? new EmptyCursor(store.readers(), memory.segment())
+                            : Failures.translate(
+                                    () ->
+                                            new HistoryCursor(
+                                                    store.readers(),
+                                                    store.pager(),
+                                                    snapshot,
+                                                    sinceEpoch));
+            done = true;
+            return cursor;
+        } finally {
+            if (!done && snapshot != null) {
                 snapshot.close();
             }
-            throw new StoreException.OutOfHistory(
-                    "the changes of table " + name + " since epoch " + sinceEpoch
-                            + " are not known; give 0 for everything, or one of " + Math.max(1, since)
-                            + " to " + epoch);
         }
-        if (snapshot == null) {
-            return new EmptyCursor(memory.segment());
-        }
-        return Failures.translate(() -> new HistoryCursor(store.pager(), snapshot, sinceEpoch));
     }
 }

@@ -9,24 +9,36 @@ import io.espalier.spine.trace.TraceSnapshot;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
-/** The rows of a snapshot as of an epoch. Owns the snapshot. */
+/**
+ * The rows of a snapshot as of an epoch. Owns the snapshot. Its reader uses it on one thread at a
+ * time; the store may close it on another.
+ */
 final class ScanCursor implements RowCursor {
 
+    static final String CLOSED = "the cursor is closed, or its store";
+    static final String NO_ROW = "the cursor is not at a row; call next() first";
+
+    private final Readers readers;
+    private final NativeMemory memory;
     private final TraceSnapshot snapshot;
     private final ColumnBuilder bounds;
     private final @Nullable Column end;
     private final AsOfCursor cursor;
-    private boolean atRow;
     private boolean ended;
-    private boolean closed;
+    private @Nullable RuntimeException failure;
+    private volatile boolean atRow;
+    private volatile boolean closed;
 
-    /** Owns the snapshot, also if it throws. */
+    /** Owns the snapshot, unless it throws. */
     ScanCursor(
+            Readers readers,
             NativeMemory memory,
             TraceSnapshot snapshot,
             byte @Nullable [] from,
             byte @Nullable [] to,
             long asOf) {
+        this.readers = readers;
+        this.memory = memory;
         this.snapshot = snapshot;
         this.bounds = ColumnBuilder.distinct(memory, ColumnType.BYTES);
         boolean done = false;
@@ -40,49 +52,61 @@ final class ScanCursor implements RowCursor {
             Column column = bounds.column();
             this.end = to == null ? null : column;
             this.cursor =
-                    new AsOfCursor(
-                            memory, snapshot.runs(), asOf, from == null ? null : column, 0);
+                    new AsOfCursor(memory, snapshot.runs(), asOf, from == null ? null : column, 0);
             done = true;
         } finally {
             if (!done) {
                 bounds.close();
-                snapshot.close();
             }
         }
     }
 
     @Override
-    public boolean next() {
+    public synchronized boolean next() {
         checkOpen();
-        if (!ended) {
-            atRow = Failures.translate(cursor::next);
-            Column last = end;
-            if (atRow && last != null) {
-                long bound = last.count() - 1;
-                atRow = Column.compare(cursor.keys(), cursor.key(), last, bound) < 0;
-            }
-            ended = !atRow;
+        if (failure != null) {
+            throw failure;
         }
-        return !ended;
+        if (ended) {
+            return false;
+        }
+        atRow = false;
+        try {
+            ended = !advance();
+        } catch (RuntimeException | InternalError e) {
+            failure = Failures.of(e);
+            throw failure;
+        }
+        atRow = !ended;
+        return atRow;
+    }
+
+    private boolean advance() {
+        if (!cursor.next()) {
+            return false;
+        }
+        Column last = end;
+        return last == null
+                || Column.compare(cursor.keys(), cursor.key(), last, last.count() - 1) < 0;
     }
 
     private void checkOpen() {
         if (closed) {
-            throw new IllegalStateException("the cursor is closed");
+            throw new IllegalStateException(CLOSED);
         }
     }
 
     private AsOfCursor row() {
         checkOpen();
         if (!atRow) {
-            throw new IllegalStateException("the cursor is not at a row; call next() first");
+            throw new IllegalStateException(NO_ROW);
         }
         return cursor;
     }
 
     @Override
     public MemorySegment segment() {
-        return cursor.keys().segment();
+        return memory.segment();
     }
 
     @Override
@@ -106,9 +130,10 @@ final class ScanCursor implements RowCursor {
     }
 
     @Override
-    public void close() {
+    public synchronized void close() {
         if (!closed) {
             closed = true;
+            readers.left(this);
             cursor.close();
             bounds.close();
             snapshot.close();

@@ -1,16 +1,14 @@
 package io.espalier.upsert;
 
-import io.espalier.columnar.AsOfCursor;
 import io.espalier.columnar.Batch;
 import io.espalier.columnar.ChainBuilder;
 import io.espalier.columnar.ChunkPin;
 import io.espalier.columnar.Column;
 import io.espalier.columnar.ColumnBuilder;
 import io.espalier.columnar.ColumnType;
-import io.espalier.columnar.Extractor;
+import io.espalier.columnar.LatestValues;
 import io.espalier.columnar.MergeBatcher;
 import io.espalier.columnar.Run;
-import io.espalier.columnar.TrieBuilder;
 import io.espalier.columnar.TrieType;
 import io.espalier.columnar.TrieView;
 import io.espalier.memory.Bytes;
@@ -18,7 +16,6 @@ import io.espalier.memory.Layouts;
 import io.espalier.memory.NativeMemory;
 import io.espalier.pager.Pager;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -27,9 +24,9 @@ import org.jspecify.annotations.Nullable;
  * -1) such that every key has at most one value. It keeps no state of its own but the commands that
  * wait: what a key had before is read from the trace that the differences go to, the feedback.
  *
- * <p>Of several commands on a key at one time the one with the greatest order wins; with equal
- * orders the first. Commands wait in a stash that consolidates as it fills and pages under the
- * budget of its pager.
+ * <p>Of several commands on a key at one time the one with the greatest order wins; a source gives
+ * equal orders to equal commands only. Commands wait in a stash that consolidates as it fills and
+ * pages under the budget of its pager.
  *
  * <p>The loop of one writer, with unsigned times:
  *
@@ -42,7 +39,14 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  *
  * <p>A command below the trace's upper is dropped: the trace covers its time, and what it would
- * have retracted cannot be known any more. Commands above wait. Each time is decided once.
+ * have retracted cannot be known any more. Commands above wait. Each time is decided once. After
+ * {@link #closeInput()} the caller drains on until {@link #isEmpty()}: a trace that nothing is
+ * appended to any more leaves them waiting, and that is no failure.
+ *
+ * <p><b>Failures.</b> A full disk while commands are staged or drained loses nothing: the call can
+ * be repeated, a drain after {@code settle(false)}. A damaged page of the trace ends the drain the
+ * same way. A damaged page of the stash itself is the end of the operator: what waits cannot be had
+ * back, and every call but {@code close()} says so.
  *
  * <p>The idea is the feedback upsert operator of Materialize. Not thread-safe; the owner closes it.
  */
@@ -62,14 +66,20 @@ public final class UpsertOperator implements AutoCloseable {
 
     private final NativeMemory memory;
     private final MemorySegment segment;
-    private final Pager pager;
     private final MergeBatcher stash;
-    private final Extractor extractor = new Extractor();
+    private final LatestValues old;
     private final ColumnBuilder probes;
-    private final TrieBuilder stagingBuilder;
     private final TrieView view = new TrieView();
     private long inputUpper;
     private boolean inputClosed;
+
+    /** Times below were drained and appended. */
+    private long settledUpper;
+
+    private long drainedTime;
+
+    /** How often the stash was sealed. */
+    private long seals;
 
     /** What was taken out of the stash and may have to go back. */
     private @Nullable Batch drained;
@@ -81,13 +91,17 @@ public final class UpsertOperator implements AutoCloseable {
     private long deletes;
     private long outputs;
 
+    /**
+     * An operator whose input starts at time 0.
+     *
+     * @param pager keeps what waits and what is looked up; it is closed after the operator
+     */
     public UpsertOperator(Pager pager) {
-        this.pager = pager;
         this.memory = pager.memory();
         this.segment = memory.segment();
         this.stash = new MergeBatcher(pager, TrieType.BYTES_UPSERTS);
         this.probes = ColumnBuilder.distinct(memory, ColumnType.BYTES);
-        this.stagingBuilder = new TrieBuilder(memory, TrieType.BYTES_TO_BYTES);
+        this.old = new LatestValues(memory);
     }
 
     /** Stages that {@code key} has {@code value} at {@code time}. */
@@ -169,6 +183,35 @@ public final class UpsertOperator implements AutoCloseable {
         inputUpper = upper;
     }
 
+    /**
+     * Takes an {@link #advanceInput} back as far as nothing was settled: commands at {@code upper}
+     * and later may come after all. For an input that is cut into epochs by its commits: if a commit
+     * fails, its epoch goes on.
+     *
+     * @throws IllegalStateException if a drain is not settled
+     * @throws IllegalArgumentException if a time that is not below {@code upper} was settled
+     */
+    public void reopenInput(long upper) {
+        checkSettled();
+        if (Long.compareUnsigned(upper, settledUpper) < 0) {
+            throw new IllegalArgumentException(
+                    "input frontier goes back to "
+                            + Long.toUnsignedString(upper)
+                            + ", but all times below "
+                            + Long.toUnsignedString(settledUpper)
+                            + " are settled");
+        }
+        if (Long.compareUnsigned(upper, inputUpper) < 0) {
+            inputUpper = upper;
+        }
+    }
+
+    private void checkSettled() {
+        if (drained != null) {
+            throw new IllegalStateException("a drain is not settled yet; settle it first");
+        }
+    }
+
     /** Says that no command at all will come; what waits can still be drained. */
     public void closeInput() {
         inputClosed = true;
@@ -177,6 +220,11 @@ public final class UpsertOperator implements AutoCloseable {
     /** How many bytes wait, resident or paged. */
     public long stashBytes() {
         return stash.sizeBytes();
+    }
+
+    /** How often everything that waits was gone through. */
+    long sealCount() {
+        return seals;
     }
 
     /** Whether nothing waits. */
@@ -192,20 +240,23 @@ public final class UpsertOperator implements AutoCloseable {
     /**
      * Decides all commands at time {@code persistUpper}, if the input is past it: sends the
      * differences at that time, in order, to {@code out}, which is not finished by this. Then
-     * {@link #settle} says whether they were appended.
+     * {@link #settle} says whether they were appended, also if this throws: what {@code out} has
+     * got is void then.
+     *
+     * <p>Where nothing can be decided this costs nothing: no bytes are merged before the trace is
+     * where the first command waits, or past it.
      *
      * @param persistUpper the upper frontier of the trace: it holds exactly the times below
-     * @param trace the runs of the trace, of bytes to bytes with counts
-     * @throws IllegalStateException if the trace holds more than one value for a key
+     * @param trace the runs of the trace, of bytes to bytes with counts, from the oldest to the
+     *     newest
+     * @throws IllegalStateException if a run holds more than one value for a key, or the last drain
+     *     is not settled
      */
     public DrainStats drain(long persistUpper, List<? extends Run> trace, ChainBuilder out) {
-        boolean finished =
-                inputClosed || Long.compareUnsigned(persistUpper, inputUpper) < 0;
-        if (!finished || stash.isEmpty()) {
+        checkSettled();
+        boolean finished = inputClosed || Long.compareUnsigned(persistUpper, inputUpper) < 0;
+        if (!finished || Long.compareUnsigned(stash.frontier(), persistUpper) > 0) {
             return DrainStats.NONE;
-        }
-        if (drained != null) {
-            throw new IllegalStateException("a drain is not settled yet; settle it first");
         }
         eligible = 0;
         inserts = 0;
@@ -213,7 +264,9 @@ public final class UpsertOperator implements AutoCloseable {
         deletes = 0;
         outputs = 0;
         Batch sealed = stash.seal(persistUpper + 1);
+        seals++;
         drained = sealed;
+        drainedTime = persistUpper;
         int windowKeys = windowKeys(trace);
         for (long chunk = 0; chunk < sealed.chunkCount(); chunk++) {
             ChunkPin pin = sealed.open(chunk, view);
@@ -232,7 +285,11 @@ public final class UpsertOperator implements AutoCloseable {
 
     /**
      * Says what became of the last drain. If what came out was appended to the trace, the commands
-     * are forgotten; if not, they wait again and the same time can be drained again.
+     * are forgotten; if not, they wait again and the same time can be drained again. Without a
+     * drain it does nothing.
+     *
+     * @throws io.espalier.pager.SpillException if commands that wait again could not be paged out;
+     *     they wait all the same
      */
     public void settle(boolean appended) {
         Batch sealed = drained;
@@ -241,6 +298,7 @@ public final class UpsertOperator implements AutoCloseable {
         }
         drained = null;
         if (appended) {
+            settledUpper = drainedTime + 1;
             sealed.close();
         } else {
             stash.giveBack(sealed);
@@ -270,30 +328,13 @@ public final class UpsertOperator implements AutoCloseable {
         if (probes.count() == 0) {
             return;
         }
-        List<Batch> staging = new ArrayList<>();
-        try {
-            extract(trace, staging);
-            try (AsOfCursor old = new AsOfCursor(memory, staging, time - 1)) {
-                boolean hasOld = old.next();
-                for (long key = fromKey; key < toKey; key++) {
-                    long update = updateAt(key, time);
-                    if (update < 0) {
-                        continue;
-                    }
-                    boolean matches =
-                            hasOld && Column.compare(old.keys(), old.key(), view.keys(), key) == 0;
-                    decide(key, update, time, matches ? old : null, out);
-                    if (matches) {
-                        hasOld = old.next();
-                        if (hasOld
-                                && Column.compare(old.keys(), old.key(), view.keys(), key) == 0) {
-                            throw corrupt(key, "more than one value");
-                        }
-                    }
-                }
+        old.read(trace, probes.column(), time - 1);
+        int probe = 0;
+        for (long key = fromKey; key < toKey; key++) {
+            long update = updateAt(key, time);
+            if (update >= 0) {
+                decide(key, update, time, probe++, out);
             }
-        } finally {
-            staging.forEach(Batch::close);
         }
     }
 
@@ -308,95 +349,50 @@ public final class UpsertOperator implements AutoCloseable {
         return -1;
     }
 
-    private void extract(List<? extends Run> trace, List<Batch> staging) {
-        Column wanted = probes.column();
-        for (Run run : trace) {
-            if (run.chunkCount() == 0) {
-                continue;
-            }
-            Batch hits = new Batch(TrieType.BYTES_TO_BYTES);
-            staging.add(hits);
-            stagingBuilder.clear();
-            ChainBuilder target =
-                    new ChainBuilder(
-                            stagingBuilder,
-                            ChainBuilder.TARGET_BYTES_DEFAULT,
-                            hits.sink(pager, 0));
-            extractor.extract(run, wanted, target);
-            target.finish();
-        }
-    }
-
-    private void decide(
-            long key,
-            long update,
-            long time,
-            @Nullable AsOfCursor old,
-            ChainBuilder out) {
+    private void decide(long key, long update, long time, int probe, ChainBuilder out) {
         eligible++;
         Column payloads = view.payloads();
         long payload = payloads.offsetOf(update);
         long newSize = payloads.sizeOf(update) - 1;
         boolean hasNew = segment.get(Layouts.BYTE, payload) == TAG_VALUE;
-        if (old == null) {
+        if (!old.isPresent(probe)) {
             if (hasNew) {
                 inserts++;
-                emit(key, segment, payload + 1, newSize, time, 1, out);
+                emit(key, payload + 1, newSize, time, 1, out);
             }
             return;
         }
-        if (old.sum() != 1) {
-            throw corrupt(key, "a value " + old.sum() + " times");
-        }
-        MemorySegment oldSegment = old.vals().segment();
-        long oldOffset = old.vals().offsetOf(old.val());
-        long oldSize = old.vals().sizeOf(old.val());
+        long oldOffset = old.offsetOf(probe);
+        long oldSize = old.sizeOf(probe);
         if (!hasNew) {
             deletes++;
-            emit(key, oldSegment, oldOffset, oldSize, time, -1, out);
+            emit(key, oldOffset, oldSize, time, -1, out);
             return;
         }
         updates++;
-        int order = Bytes.compare(oldSegment, oldOffset, oldSize, segment, payload + 1, newSize);
+        int order = Bytes.compare(segment, oldOffset, oldSize, segment, payload + 1, newSize);
         if (order < 0) {
-            emit(key, oldSegment, oldOffset, oldSize, time, -1, out);
-            emit(key, segment, payload + 1, newSize, time, 1, out);
+            emit(key, oldOffset, oldSize, time, -1, out);
+            emit(key, payload + 1, newSize, time, 1, out);
         } else if (order > 0) {
-            emit(key, segment, payload + 1, newSize, time, 1, out);
-            emit(key, oldSegment, oldOffset, oldSize, time, -1, out);
+            emit(key, payload + 1, newSize, time, 1, out);
+            emit(key, oldOffset, oldSize, time, -1, out);
         }
     }
 
     private void emit(
-            long key,
-            MemorySegment valSegment,
-            long valOffset,
-            long valSize,
-            long time,
-            long diff,
-            ChainBuilder out) {
+            long key, long valOffset, long valSize, long time, long diff, ChainBuilder out) {
         Column keys = view.keys();
         outputs++;
         out.append(
-                keys.segment(),
+                segment,
                 keys.offsetOf(key),
                 keys.sizeOf(key),
-                valSegment,
+                segment,
                 valOffset,
                 valSize,
                 time,
                 diff);
-    }
-
-    private IllegalStateException corrupt(long key, String what) {
-        StringBuilder name = new StringBuilder();
-        long size = Math.min(40, view.keys().sizeOf(key));
-        for (long i = 0; i < size; i++) {
-            int b = segment.get(Layouts.BYTE, view.keys().offsetOf(key) + i) & 0xFF;
-            name.append(b >= 0x20 && b < 0x7F ? String.valueOf((char) b) : "\\x" + Integer.toHexString(b));
-        }
-        return new IllegalStateException(
-                "the trace holds " + what + " for key \"" + name + "\", expected at most one, once");
     }
 
     @Override
@@ -404,6 +400,6 @@ public final class UpsertOperator implements AutoCloseable {
         settle(true);
         stash.close();
         probes.close();
-        stagingBuilder.close();
+        old.close();
     }
 }

@@ -30,7 +30,9 @@ final class Demo {
             FileSystems.getFileSystem(URI.create("jrt:/")).getPath("/modules");
     private static final String SUFFIX = ".class";
 
-    /** Large epochs first, so that more is staged than fits; small ones later, so that it merges. */
+    /**
+     * Large epochs first, so that more is staged than fits; small ones later, so that it merges.
+     */
     private static final long LOAD_EPOCH_BYTES = 48L << 20;
 
     private static final long CHANGE_EPOCH_BYTES = 3L << 20;
@@ -120,7 +122,8 @@ final class Demo {
 
     /** Whether a value is what the key must have in the end. */
     private static boolean isExpected(byte[] key, byte[] value) throws IOException {
-        byte[] original = Files.readAllBytes(CLASSES.resolve(new String(key, StandardCharsets.UTF_8)));
+        byte[] original =
+                Files.readAllBytes(CLASSES.resolve(new String(key, StandardCharsets.UTF_8)));
         return Arrays.equals(value, isRewritten(key) ? rewritten(original) : original);
     }
 
@@ -196,11 +199,7 @@ final class Demo {
         rows -= deletes;
         say(
                 "changed   %,d rows rewritten, %,d deleted, %s, in %.1f s, %d epochs",
-                puts,
-                deletes,
-                ByteSizes.rounded(bytes),
-                seconds(start),
-                store.epoch() - first);
+                puts, deletes, ByteSizes.rounded(bytes), seconds(start), store.epoch() - first);
     }
 
     // ---- reading --------------------------------------------------------------------------------
@@ -226,11 +225,7 @@ final class Demo {
         }
         say(
                 "get       %,d keys: %,d present, %s, %,d wrong, in %.1f s",
-                classes.size(),
-                present,
-                ByteSizes.rounded(bytes),
-                wrong,
-                seconds(start));
+                classes.size(), present, ByteSizes.rounded(bytes), wrong, seconds(start));
         return wrong == 0 && present == rows;
     }
 
@@ -261,10 +256,7 @@ final class Demo {
         }
         say(
                 "scan      %,d rows, %s, %,d wrong, in %.1f s",
-                count,
-                ByteSizes.rounded(bytes),
-                wrong,
-                seconds(start));
+                count, ByteSizes.rounded(bytes), wrong, seconds(start));
         return wrong == 0 && count == rows;
     }
 

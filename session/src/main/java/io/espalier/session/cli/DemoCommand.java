@@ -9,7 +9,6 @@ import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import org.jspecify.annotations.Nullable;
-import picocli.CommandLine.Model.CommandSpec;
 
 /** {@code espalier demo}: real data several times larger than the budget, in and out again. */
 final class DemoCommand extends Command {
@@ -17,30 +16,26 @@ final class DemoCommand extends Command {
     private static final long BUDGET_BYTES = 32L << 20;
 
     @Override
-    void describe(CommandSpec spec) {
-        spec.addOption(
-                option(
-                                STORE,
-                                "DIR",
-                                "a new directory for the store, which is kept; without it a"
-                                        + " temporary one, which is deleted")
-                        .build());
-        spec.addOption(
-                option(
-                                BUDGET,
-                                "SIZE",
-                                "how many bytes may be resident in native memory; without it "
-                                        + ByteSizes.exact(BUDGET_BYTES))
-                        .build());
-        spec.usageMessage()
-                .footer(
+    Syntax syntax() {
+        return new Syntax()
+                .value(
+                        STORE,
+                        "DIR",
+                        "a new directory for the store, which is kept; without it a temporary one,"
+                                + " which is deleted")
+                .value(
+                        BUDGET,
+                        "SIZE",
+                        "how many bytes may be resident in native memory; without it "
+                                + ByteSizes.exact(BUDGET_BYTES))
+                .notes(
                         "",
                         "Loads every class file of the running JDK into a table, rewrites a third"
-                                + " of them and deletes a tenth, closes",
-                        "the store and opens it again, compares every key with the JDK by point"
-                                + " reads and by a scan, and prints what",
-                        "it took: spill statistics, the levels of the spine, the peak of the"
-                                + " process's memory.",
+                                + " of them and deletes a tenth,",
+                        "closes the store and opens it again, compares every key with the JDK by"
+                                + " point reads and by a scan, and",
+                        "prints what it took: spill statistics, the levels of the spine, the peak"
+                                + " of the process's memory.",
                         "",
                         "Example:",
                         "  espalier demo --store demo-store");
@@ -48,8 +43,7 @@ final class DemoCommand extends Command {
 
     @Override
     int run(Arguments arguments, Shell shell) throws IOException {
-        long budgetBytes =
-                arguments.text(BUDGET) == null ? BUDGET_BYTES : arguments.budgetBytes();
+        long budgetBytes = arguments.text(BUDGET) == null ? BUDGET_BYTES : arguments.budgetBytes();
         String named = arguments.text(STORE);
         Path directory = named == null ? temporary() : Arguments.path(STORE, named);
         if (named != null && Files.exists(directory) && !isEmpty(directory)) {

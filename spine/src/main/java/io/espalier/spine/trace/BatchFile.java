@@ -159,7 +159,10 @@ final class BatchFile implements Run {
         if (segment.get(Layouts.LONG, base) != BatchFileFormat.MAGIC || headerSum != headerFound) {
             throw damaged(
                     0,
-                    "the header has CRC32C " + hex(headerSum) + ", expected " + hex(headerFound)
+                    "the header has CRC32C "
+                            + hex(headerSum)
+                            + ", expected "
+                            + hex(headerFound)
                             + "; the file is not a batch file, or its header is damaged");
         }
         checkId(segment, base + BatchFileFormat.HEADER_ID_AT, 0);
@@ -224,8 +227,7 @@ final class BatchFile implements Run {
         long id = segment.get(Layouts.LONG, at);
         if (id != part.fileId()) {
             throw damaged(
-                    fileOffset,
-                    "the file says it is batch " + id + ", expected " + part.fileId());
+                    fileOffset, "the file says it is batch " + id + ", expected " + part.fileId());
         }
     }
 
@@ -326,8 +328,7 @@ final class BatchFile implements Run {
                 verifyChunk(current, chunk, view, hasPrevious ? previous : null);
                 updates += view.updateCount();
                 if (hasPrevious) {
-                    current.file.drop(
-                            previous.offset() - current.offset, previous.sizeBytes());
+                    current.file.drop(previous.offset() - current.offset, previous.sizeBytes());
                 }
                 previous.bind(pager.memory(), current.offset + at);
                 hasPrevious = true;
@@ -341,7 +342,9 @@ final class BatchFile implements Run {
             problems.accept(
                     damaged(
                                     part.sizeBytes() - BatchFileFormat.FOOTER_BYTES,
-                                    "the chunks hold " + updates + " updates, expected "
+                                    "the chunks hold "
+                                            + updates
+                                            + " updates, expected "
                                             + part.updateCount())
                             .damage());
         }

@@ -18,8 +18,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Writes a batch file: takes sealed chunks as they come, appends each, and keeps the fence index
- * until the end. What is written before {@link #finish} is nobody's business; closed without it, the
- * file goes.
+ * until the end. What is written before {@link #finish} is nobody's business; closed without it,
+ * the file goes.
  *
  * <p>Not thread-safe.
  */
@@ -56,8 +56,7 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
     private void writeHeader() {
         long at = entry.offset();
         segment.set(Layouts.LONG, at, BatchFileFormat.MAGIC);
-        segment.set(
-                Layouts.INT, at + BatchFileFormat.HEADER_VERSION_AT, BatchFileFormat.VERSION);
+        segment.set(Layouts.INT, at + BatchFileFormat.HEADER_VERSION_AT, BatchFileFormat.VERSION);
         segment.set(Layouts.LONG, at + BatchFileFormat.HEADER_ID_AT, file.id());
         int covered = BatchFileFormat.HEADER_BYTES - BatchFileFormat.HEADER_VERSION_AT;
         segment.set(
@@ -131,15 +130,13 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
         long at = entry.offset();
         segment.asSlice(at, BatchFileFormat.FOOTER_BYTES).fill((byte) 0);
         segment.set(Layouts.LONG, at, BatchFileFormat.FOOTER_MAGIC);
-        segment.set(
-                Layouts.INT, at + BatchFileFormat.FOOTER_VERSION_AT, BatchFileFormat.VERSION);
+        segment.set(Layouts.INT, at + BatchFileFormat.FOOTER_VERSION_AT, BatchFileFormat.VERSION);
         segment.set(Layouts.LONG, at + BatchFileFormat.FOOTER_ID_AT, file.id());
         segment.set(Layouts.LONG, at + BatchFileFormat.FOOTER_SIZE_AT, sizeBytes);
         segment.set(Layouts.LONG, at + BatchFileFormat.FOOTER_CHUNKS_AT, chunkCount);
         segment.set(Layouts.LONG, at + BatchFileFormat.FOOTER_UPDATES_AT, updateCount);
         segment.set(Layouts.LONG, at + BatchFileFormat.FOOTER_INDEX_AT, indexAt);
-        segment.set(
-                Layouts.LONG, at + BatchFileFormat.FOOTER_INDEX_SIZE_AT, image.sizeBytes());
+        segment.set(Layouts.LONG, at + BatchFileFormat.FOOTER_INDEX_SIZE_AT, image.sizeBytes());
         segment.set(Layouts.LONG, at + BatchFileFormat.FOOTER_TIME_MIN_AT, timeMin);
         segment.set(Layouts.LONG, at + BatchFileFormat.FOOTER_TIME_MAX_AT, timeMax);
         segment.set(Layouts.LONG, at + BatchFileFormat.FOOTER_DIFF_SUM_AT, diffSum);

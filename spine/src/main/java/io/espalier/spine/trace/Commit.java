@@ -9,8 +9,9 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * One epoch on its way into a {@link TraceStore}: the differences of any number of traces, committed
- * together or not at all. Closed without having been committed, what was written is deleted.
+ * One epoch on its way into a {@link TraceStore}: the differences of any number of traces,
+ * committed together or not at all. Closed without having been committed, what was written is
+ * deleted.
  *
  * <p>One thread at a time.
  */
@@ -29,7 +30,8 @@ public final class Commit implements AutoCloseable {
     private record Writer(BatchFileWriter file, ChainBuilder chain) {}
 
     /**
-     * Where the differences of a trace go: sorted, consolidated, all at the epoch that is committed.
+     * Where the differences of a trace go: sorted, consolidated, all at the epoch that is
+     * committed.
      *
      * @throws StoreException if the disk refuses
      */

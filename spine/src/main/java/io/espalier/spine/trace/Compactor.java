@@ -46,7 +46,10 @@ final class Compactor implements AutoCloseable {
         this.store = store;
         this.thread =
                 background
-                        ? Thread.ofPlatform().daemon().name("espalier-compaction").unstarted(this::loop)
+                        ? Thread.ofPlatform()
+                                .daemon()
+                                .name("espalier-compaction")
+                                .unstarted(this::loop)
                         : null;
         if (thread != null) {
             thread.start();
@@ -57,10 +60,9 @@ final class Compactor implements AutoCloseable {
         if (thread == null || stopped) {
             return;
         }
-        queue.removeIf(
-                waiting ->
-                        waiting.trace() == task.trace()
-                                && task.request().id().covers(waiting.request().id()));
+        queue.removeIf(waiting ->
+                waiting.trace() == task.trace()
+                        && task.request().id().covers(waiting.request().id()));
         queue.add(task);
         notifyAll();
     }

@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * One durable collection of a {@link TraceStore}: batches of updates in order of their epochs. It is
- * read through snapshots and changed by commits and compactions of its store alone.
+ * One durable collection of a {@link TraceStore}: batches of updates in order of their epochs. It
+ * is read through snapshots and changed by commits and compactions of its store alone.
  */
 public final class Trace {
 

@@ -174,7 +174,8 @@ final class TraceCodec {
             throw new ManifestState.MalformedException("a change ends too early", e);
         } catch (IllegalArgumentException e) {
             // the records check themselves
-            throw new ManifestState.MalformedException("a change is not valid: " + e.getMessage(), e);
+            throw new ManifestState.MalformedException(
+                    "a change is not valid: " + e.getMessage(), e);
         }
     }
 

@@ -16,8 +16,8 @@ import java.util.Set;
 
 /**
  * What the manifest of a store of traces keeps: the upper of the store, and each trace's name and
- * spine. A change carries the whole structure of the spines that it touches, so that nothing is ever
- * derived again by a rule that may have changed since.
+ * spine. A change carries the whole structure of the spines that it touches, so that nothing is
+ * ever derived again by a rule that may have changed since.
  *
  * <p>Called by the directory only, under its lock; the trace store reads it under its own.
  */
@@ -71,7 +71,12 @@ final class TraceState implements ManifestState {
             Entry before = entries.get(entry.id());
             if (before != null && !before.name().equals(entry.name())) {
                 throw new MalformedException(
-                        "trace " + entry.id() + " is named " + entry.name() + " and " + before.name());
+                        "trace "
+                                + entry.id()
+                                + " is named "
+                                + entry.name()
+                                + " and "
+                                + before.name());
             }
         }
         upper = decoded.upper();

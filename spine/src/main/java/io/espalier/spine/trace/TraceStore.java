@@ -137,7 +137,9 @@ public final class TraceStore implements AutoCloseable {
         }
     }
 
-    /** The trace of that name; a new one becomes durable with the first commit that writes to it. */
+    /**
+     * The trace of that name; a new one becomes durable with the first commit that writes to it.
+     */
     public Trace findOrCreate(String name) {
         synchronized (lock) {
             checkOpen();
@@ -246,15 +248,14 @@ public final class TraceStore implements AutoCloseable {
     /** Makes spines durable, then visible. */
     private void install(long nextUpper, Map<Trace, Spine> spines) {
         List<TraceState.Entry> entries = new ArrayList<>();
-        spines.forEach(
-                (trace, spine) ->
-                        entries.add(
-                                new TraceState.Entry(trace.id(), trace.name(), spine.flatten())));
+        spines.forEach((trace, spine) ->
+                entries.add(new TraceState.Entry(trace.id(), trace.name(), spine.flatten())));
         byte[] change =
                 TraceCodec.encode(new TraceCodec.Change(nextUpper, state.nextFileId(), entries));
         directory.append(List.of(change));
-        upper = nextUpper;
         spines.forEach((trace, spine) -> trace.install(spine, nextUpper));
+        // last: who sees the new upper, and then takes a snapshot, finds all below it there
+        upper = nextUpper;
     }
 
     // ---- compacting ---------------------------------------------------------------------------
@@ -311,8 +312,7 @@ public final class TraceStore implements AutoCloseable {
                 List<Task> tasks = new ArrayList<>();
                 synchronized (lock) {
                     Spine spine = copy(trace.spine());
-                    Spine.Exertion exertion =
-                            spine.exert(Math.max(1, 2 * spine.updateCount()));
+                    Spine.Exertion exertion = spine.exert(Math.max(1, 2 * spine.updateCount()));
                     exertion.requests().forEach(r -> tasks.add(new Task(trace, r)));
                     if (tasks.isEmpty()) {
                         spine.requestsBefore(Long.MAX_VALUE, 0)
@@ -357,11 +357,10 @@ public final class TraceStore implements AutoCloseable {
                     files++;
                     bytes += part.sizeBytes();
                     try {
-                        file.verify(
-                                damage -> {
-                                    damages.add(damage);
-                                    problems.accept(damage);
-                                });
+                        file.verify(damage -> {
+                            damages.add(damage);
+                            problems.accept(damage);
+                        });
                     } finally {
                         file.release(false);
                     }

@@ -36,7 +36,14 @@ class TraceStoreTest {
             k.append(kb, 0, kb.length);
             v.append(vb, 0, vb.length);
             out.append(
-                    memory.segment(), k.offset(), kb.length, memory.segment(), v.offset(), vb.length, time, diff);
+                    memory.segment(),
+                    k.offset(),
+                    kb.length,
+                    memory.segment(),
+                    v.offset(),
+                    vb.length,
+                    time,
+                    diff);
         }
     }
 
@@ -47,7 +54,9 @@ class TraceStoreTest {
             while (cursor.next()) {
                 assertEquals(1, cursor.sum());
                 String before =
-                        rows.put(string(cursor.keys(), cursor.key()), string(cursor.vals(), cursor.val()));
+                        rows.put(
+                                string(cursor.keys(), cursor.key()),
+                                string(cursor.vals(), cursor.val()));
                 assertEquals(null, before);
             }
         }
@@ -73,7 +82,8 @@ class TraceStoreTest {
             try (NativeMemory memory =
                             NativeMemory.open(NativeMemory.Options.defaults().withDebug(true));
                     Pager pager =
-                            Pager.open(memory, new MemoryBudget(1 << 20), PagerOptions.in(folder))) {
+                            Pager.open(
+                                    memory, new MemoryBudget(1 << 20), PagerOptions.in(folder))) {
                 TraceStore traces = open(store, pager);
                 for (int epoch = 1; epoch <= 60; epoch++) {
                     Map<String, String> rows = new TreeMap<>(epochs.getLast());
@@ -83,7 +93,8 @@ class TraceStoreTest {
                         TreeMap<String, String> changes = new TreeMap<>();
                         for (int i = random.nextInt(30); i > 0; i--) {
                             String key = "key-" + random.nextInt(200);
-                            changes.put(key, random.nextInt(5) == 0 ? "" : "v" + random.nextInt(1000));
+                            changes.put(
+                                    key, random.nextInt(5) == 0 ? "" : "v" + random.nextInt(1000));
                         }
                         for (var change : changes.entrySet()) {
                             String old = rows.get(change.getKey());
@@ -118,12 +129,14 @@ class TraceStoreTest {
                         trace = traces.find("t").orElseThrow();
                     }
                     for (long asOf = trace.since(); asOf <= epoch; asOf++) {
-                        assertEquals(epochs.get((int) asOf), read(memory, trace, asOf), "seed " + seed);
+                        assertEquals(
+                                epochs.get((int) asOf), read(memory, trace, asOf), "seed " + seed);
                     }
                 }
                 traces.close();
                 VerifyReport report =
-                        TraceStore.verify(store, pager, damage -> assertEquals("", damage.toString()));
+                        TraceStore.verify(
+                                store, pager, damage -> assertEquals("", damage.toString()));
                 assertTrue(report.isWhole());
             }
         }

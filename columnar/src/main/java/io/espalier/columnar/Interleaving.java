@@ -1,0 +1,237 @@
+package io.espalier.columnar;
+
+import io.espalier.memory.Layouts;
+import io.espalier.memory.Words;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+
+/**
+ * Kernels that merge two ascending ranges of values of one width, without a branch on their order:
+ * what interleaves at random defeats branch prediction. They work from both ends at once, which are
+ * two chains of dependent loads instead of one, and always for as many values as the shorter range
+ * has, so that neither end can be reached.
+ *
+ * <p>Each also notes where its values came from: a byte 1 for the first range, 0 for the second.
+ * Equal values are not merged: the kernels notice them and say so, and what they wrote is void.
+ */
+final class Interleaving {
+
+    private static final ValueLayout.OfLong BIG_ENDIAN =
+            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
+
+    private Interleaving() {}
+
+    /**
+     * Merges {@code countA} longs at {@code a} and {@code countB} at {@code b} into {@code target}.
+     *
+     * @return false if a value is in both
+     */
+    static boolean longs(
+            MemorySegment segmentA,
+            long a,
+            long countA,
+            MemorySegment segmentB,
+            long b,
+            long countB,
+            MemorySegment out,
+            long target,
+            long choices) {
+        long startA = a;
+        long startB = b;
+        long endA = a + (countA << 3);
+        long endB = b + (countB << 3);
+        long to = target;
+        long end = target + (countA + countB << 3);
+        long choice = choices;
+        long choiceEnd = choices + countA + countB;
+        long equal = 0;
+        while (startA < endA && startB < endB) {
+            long steps = Math.min(endA - startA, endB - startB) >> 3;
+            // both ends meet at most: of two equal values, one is a head in front when the other
+            // goes
+            for (long k = 0; k < steps; k++) {
+                long x = segmentA.get(Layouts.LONG, startA);
+                long y = segmentB.get(Layouts.LONG, startB);
+                long z = x ^ y;
+                long d = x - y;
+                long less = (d ^ (z & (d ^ x))) >> 63;
+                equal |= (z - 1) & ~z;
+                out.set(Layouts.LONG, to, y ^ (z & less));
+                out.set(Layouts.BYTE, choice, (byte) -less);
+                startA += less & 8;
+                startB += ~less & 8;
+                to += 8;
+                choice++;
+
+                long v = segmentA.get(Layouts.LONG, endA - 8);
+                long w = segmentB.get(Layouts.LONG, endB - 8);
+                long u = v ^ w;
+                long e = w - v;
+                long more = (e ^ (u & (e ^ w))) >> 63;
+                end -= 8;
+                choiceEnd--;
+                out.set(Layouts.LONG, end, w ^ (u & more));
+                out.set(Layouts.BYTE, choiceEnd, (byte) -more);
+                endA -= more & 8;
+                endB -= ~more & 8;
+            }
+        }
+        rest(segmentA, startA, endA, out, to, choice, (byte) 1, 8);
+        rest(segmentB, startB, endB, out, to, choice, (byte) 0, 8);
+        return equal >= 0;
+    }
+
+    /** Copies what is left of one range. */
+    private static void rest(
+            MemorySegment source,
+            long start,
+            long end,
+            MemorySegment out,
+            long to,
+            long choice,
+            byte from,
+            long width) {
+        if (start < end) {
+            MemorySegment.copy(source, start, out, to, end - start);
+            long choiceEnd = choice + (end - start) / width;
+            for (long at = choice; at < choiceEnd; at++) {
+                out.set(Layouts.BYTE, at, from);
+            }
+        }
+    }
+
+    /**
+     * The same for values of {@code width} bytes, 8 or more: unsigned bytes, or signed longs one
+     * after another.
+     */
+    static boolean wide(
+            MemorySegment segmentA,
+            long a,
+            long countA,
+            MemorySegment segmentB,
+            long b,
+            long countB,
+            MemorySegment out,
+            long target,
+            long choices,
+            long width,
+            boolean bytes) {
+        long startA = a;
+        long startB = b;
+        long endA = a + countA * width;
+        long endB = b + countB * width;
+        long to = target;
+        long end = target + (countA + countB) * width;
+        long choice = choices;
+        long choiceEnd = choices + countA + countB;
+        while (startA < endA && startB < endB) {
+            long steps = Math.min(endA - startA, endB - startB) / width;
+            for (long k = 0; k < steps; k++) {
+                long order = order(segmentA, startA, segmentB, startB, width, bytes);
+                if (order == 0) {
+                    return false;
+                }
+                long less = order >> 63;
+                copy(
+                        less != 0 ? segmentA : segmentB,
+                        startB + (startA - startB & less),
+                        out,
+                        to,
+                        width);
+                out.set(Layouts.BYTE, choice, (byte) -less);
+                startA += less & width;
+                startB += ~less & width;
+                to += width;
+                choice++;
+
+                long back = order(segmentB, endB - width, segmentA, endA - width, width, bytes);
+                if (back == 0) {
+                    return false;
+                }
+                long more = back >> 63;
+                end -= width;
+                choiceEnd--;
+                copy(
+                        more != 0 ? segmentA : segmentB,
+                        endB - width + (endA - endB & more),
+                        out,
+                        end,
+                        width);
+                out.set(Layouts.BYTE, choiceEnd, (byte) -more);
+                endA -= more & width;
+                endB -= ~more & width;
+            }
+        }
+        rest(segmentA, startA, endA, out, to, choice, (byte) 1, width);
+        rest(segmentB, startB, endB, out, to, choice, (byte) 0, width);
+        return true;
+    }
+
+    /** Negative, zero or positive; decided by the first words that differ. */
+    private static long order(
+            MemorySegment a, long x, MemorySegment b, long y, long width, boolean bytes) {
+        long last = width - Long.BYTES;
+        for (long at = 0; at < last; at += Long.BYTES) {
+            long order = orderOfWords(a, x + at, b, y + at, bytes);
+            if (order != 0) {
+                return order;
+            }
+        }
+        // the last word may overlap the one before, whose bytes are equal
+        return orderOfWords(a, x + last, b, y + last, bytes);
+    }
+
+    private static long orderOfWords(
+            MemorySegment a, long x, MemorySegment b, long y, boolean bytes) {
+        if (bytes) {
+            long v = a.get(BIG_ENDIAN, x) ^ Words.FLIP;
+            long w = b.get(BIG_ENDIAN, y) ^ Words.FLIP;
+            return orderOf(v, w);
+        }
+        return orderOf(a.get(Layouts.LONG, x), b.get(Layouts.LONG, y));
+    }
+
+    private static long orderOf(long x, long y) {
+        long z = x ^ y;
+        long d = x - y;
+        long sign = (d ^ (z & (d ^ x))) >> 63;
+        // -1 if less, 0 if equal, else 1
+        return sign | ((z | -z) >>> 63);
+    }
+
+    private static void copy(
+            MemorySegment source, long from, MemorySegment out, long to, long width) {
+        long last = width - Long.BYTES;
+        for (long at = 0; at < last; at += Long.BYTES) {
+            out.set(Layouts.LONG, to + at, source.get(Layouts.LONG, from + at));
+        }
+        out.set(Layouts.LONG, to + last, source.get(Layouts.LONG, from + last));
+    }
+
+    /**
+     * Chooses between two columns of longs by the notes of a merge: a step of 0 repeats a constant.
+     */
+    static void chooseLongs(
+            MemorySegment segmentA,
+            long a,
+            long stepA,
+            MemorySegment segmentB,
+            long b,
+            long stepB,
+            MemorySegment out,
+            long target,
+            long choices,
+            long count) {
+        long x = a;
+        long y = b;
+        for (long k = 0; k < count; k++) {
+            long chosen = -(long) out.get(Layouts.BYTE, choices + k);
+            long v = segmentA.get(Layouts.LONG, x);
+            long w = segmentB.get(Layouts.LONG, y);
+            out.set(Layouts.LONG, target + (k << 3), w ^ ((v ^ w) & chosen));
+            x += chosen & stepA;
+            y += ~chosen & stepB;
+        }
+    }
+}

@@ -1,0 +1,190 @@
+package io.espalier.columnar;
+
+import io.espalier.memory.NativeBuffer;
+import io.espalier.memory.NativeMemory;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Looks up what many keys have, in a collection in which every key has at most one value at any
+ * time: retractions and insertions of an upserted table. The runs follow each other in time. So the
+ * newest run in which a key's counts do not cancel decides alone: a val that gains is the value,
+ * and if one only loses there is none; older runs are not looked at any more.
+ *
+ * <p>Sorted probes go over each run once, by galloping; values are copied out, and nothing stays
+ * pinned. Not thread-safe; may be used again and again. The owner closes it.
+ */
+public final class LatestValues implements AutoCloseable {
+
+    private static final long ABSENT = -1;
+    private static final long KEPT_BYTES_MAX = 4L << 20;
+
+    private final NativeMemory memory;
+    private final NativeBuffer values;
+    private final TrieView view = new TrieView();
+
+    /** For each probe where its value starts in the buffer, or {@link #ABSENT}. */
+    private long[] starts = {};
+
+    private long[] sizes = {};
+
+    /** The probes that no run has decided yet, ascending. */
+    private int[] open = {};
+
+    public LatestValues(NativeMemory memory) {
+        this.memory = memory;
+        this.values = new NativeBuffer(memory);
+    }
+
+    /**
+     * Looks up all probes. What was read before is gone.
+     *
+     * @param runs of bytes to bytes with counts, from the oldest to the newest; their times do not
+     *     overlap
+     * @param probes ascending, without duplicates
+     * @param asOf updates with later times (unsigned) do not count
+     * @throws IllegalStateException if a run gives a key two values
+     */
+    public void read(List<? extends Run> runs, Column probes, long asOf) {
+        int count = Math.toIntExact(probes.count());
+        if (starts.length < count) {
+            starts = new long[count];
+            sizes = new long[count];
+            open = new int[count];
+        }
+        values.clear(KEPT_BYTES_MAX);
+        Arrays.fill(starts, 0, count, ABSENT);
+        for (int i = 0; i < count; i++) {
+            open[i] = i;
+        }
+        int left = count;
+        for (int i = runs.size() - 1; i >= 0 && left > 0; i--) {
+            left = read(runs.get(i), probes, left, asOf);
+        }
+    }
+
+    /**
+     * Decides what one run can; returns how many probes are left, at the front of {@link #open}.
+     */
+    private int read(Run run, Column probes, int count, long asOf) {
+        int kept = 0;
+        int next = 0;
+        long chunk = 0;
+        while (next < count) {
+            chunk = run.seek(probes, open[next], chunk);
+            if (chunk == run.chunkCount()) {
+                break;
+            }
+            try (ChunkPin pin = run.open(chunk, view)) {
+                Column keys = view.keys();
+                long keyCount = view.keyCount();
+                long key = 0;
+                while (next < count) {
+                    int probe = open[next];
+                    key = keys.gallop(key, keyCount, probes, probe);
+                    if (key == keyCount) {
+                        break;
+                    }
+                    next++;
+                    boolean decided =
+                            Column.compare(keys, key, probes, probe) == 0
+                                    && (key < keyCount - 1 || chunk == run.chunkCount() - 1
+                                            ? decide(key, probe, asOf)
+                                            : decideAcross(run, probes, probe, asOf));
+                    if (!decided) {
+                        open[kept++] = probe;
+                    }
+                }
+            }
+            chunk++;
+        }
+        int rest = count - next;
+        System.arraycopy(open, next, open, kept, rest);
+        return kept + rest;
+    }
+
+    /** Looks at a key whose group ends in the chunk; whether that decides. */
+    private boolean decide(long key, int probe, long asOf) {
+        boolean loses = false;
+        long value = ABSENT;
+        long to = view.valsTo(key);
+        for (long val = view.valsFrom(key); val < to; val++) {
+            long net = net(val, asOf);
+            loses |= net < 0;
+            if (net > 0) {
+                value = gain(value, val, net);
+            }
+        }
+        if (value != ABSENT) {
+            take(probe, view.vals(), value);
+        }
+        return value != ABSENT || loses;
+    }
+
+    private static long gain(long before, long val, long net) {
+        if (before != ABSENT || net != 1) {
+            throw new IllegalStateException(
+                    "a key has more than one value, or one " + net + " times, in one run");
+        }
+        return val;
+    }
+
+    private long net(long val, long asOf) {
+        long net = 0;
+        long to = view.updatesTo(val);
+        for (long update = view.updatesFrom(val); update < to; update++) {
+            if (Long.compareUnsigned(view.timeAt(update), asOf) <= 0) {
+                net += view.diffAt(update);
+            }
+        }
+        return net;
+    }
+
+    /** The same for the last key of a chunk, whose group may go on in the next. */
+    private boolean decideAcross(Run run, Column probes, int probe, long asOf) {
+        boolean loses = false;
+        try (AsOfCursor cursor = new AsOfCursor(memory, List.of(run), asOf, probes, probe)) {
+            while (cursor.next() && cursor.keyEquals(probes, probe)) {
+                loses |= cursor.sum() < 0;
+                if (cursor.sum() > 0) {
+                    gain(starts[probe], 0, cursor.sum());
+                    take(probe, cursor.vals(), cursor.val());
+                }
+            }
+        }
+        return loses || starts[probe] != ABSENT;
+    }
+
+    private void take(int probe, Column vals, long val) {
+        long size = vals.sizeOf(val);
+        starts[probe] = values.sizeBytes();
+        sizes[probe] = size;
+        values.append(vals.segment(), vals.offsetOf(val), size);
+    }
+
+    /** Whether a probe has a value. */
+    public boolean isPresent(int probe) {
+        return starts[probe] != ABSENT;
+    }
+
+    /** The segment that holds the values. */
+    public MemorySegment segment() {
+        return values.segment();
+    }
+
+    /** Where the value of a probe that has one starts; valid until the next reading. */
+    public long offsetOf(int probe) {
+        return values.offset() + starts[probe];
+    }
+
+    /** How many bytes the value of a probe that has one has. */
+    public long sizeOf(int probe) {
+        return sizes[probe];
+    }
+
+    @Override
+    public void close() {
+        values.close();
+    }
+}

@@ -1,0 +1,141 @@
+package io.espalier.jmh;
+
+import io.espalier.columnar.Batch;
+import io.espalier.columnar.ChainBuilder;
+import io.espalier.columnar.Chunk;
+import io.espalier.columnar.ImageSink;
+import io.espalier.columnar.TrieBuilder;
+import io.espalier.columnar.TrieType;
+import io.espalier.columnar.TrieView;
+import io.espalier.columnar.UpdateBuffer;
+import io.espalier.memory.Lease;
+import io.espalier.memory.MemoryBudget;
+import io.espalier.memory.NativeMemory;
+import io.espalier.pager.CodecPolicy;
+import io.espalier.pager.Pager;
+import io.espalier.pager.PagerOptions;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.function.Consumer;
+
+/**
+ * The memory and the pagers of a measurement: one that keeps results resident, one for the inputs.
+ * Paged inputs have a budget and windows of nothing, so that no body outlives the visit to it and
+ * every run is as cold as the first. Freed memory stays touched, for results and floors alike.
+ */
+final class Fixture implements AutoCloseable {
+
+    private static final long WARM_BYTES = 4L << 30;
+
+    private final NativeMemory memory;
+    private final Pager results;
+    private final Pager inputs;
+    private final Path spill;
+
+    Fixture(Where where) throws IOException {
+        spill = Files.createTempDirectory("espalier-bench");
+        memory = NativeMemory.open(NativeMemory.Options.defaults().withWarmBytes(WARM_BYTES));
+        PagerOptions options =
+                PagerOptions.in(spill)
+                        .withCodecPolicy(CodecPolicy.always(where.codec()))
+                        .withWindows(0, 0);
+        results = Pager.open(memory, MemoryBudget.unlimited(), options);
+        inputs =
+                where == Where.RESIDENT
+                        ? results
+                        : Pager.open(memory, new MemoryBudget(0), options);
+    }
+
+    NativeMemory memory() {
+        return memory;
+    }
+
+    /** A chain for inputs, where the fixture wants them. */
+    Staging inputs(TrieType type) {
+        return new Staging(inputs, type);
+    }
+
+    /** A chain for results, which are resident. */
+    Staging results(TrieType type) {
+        return new Staging(results, type);
+    }
+
+    /** Forms what {@code stage} adds into an input. */
+    Staging form(TrieType type, Consumer<UpdateBuffer> stage) {
+        Staging staging = inputs(type);
+        try (UpdateBuffer buffer = new UpdateBuffer(memory, type)) {
+            stage.accept(buffer);
+            buffer.formInto(staging.out());
+            staging.finish();
+        }
+        return staging;
+    }
+
+    @Override
+    public void close() throws IOException {
+        if (inputs != results) {
+            inputs.close();
+        }
+        results.close();
+        memory.close();
+        // spill files have no names once they are open
+        Files.delete(spill);
+    }
+
+    /** A builder that is used again and again, and the batch that it fills. */
+    static final class Staging implements AutoCloseable, ImageSink {
+
+        private final Pager pager;
+        private final ChainBuilder out;
+        private Batch batch;
+        private ImageSink sink;
+
+        private Staging(Pager pager, TrieType type) {
+            this.pager = pager;
+            batch = new Batch(type);
+            sink = batch.sink(pager, 0);
+            out =
+                    new ChainBuilder(
+                            new TrieBuilder(pager.memory(), type),
+                            ChainBuilder.TARGET_BYTES_DEFAULT,
+                            this);
+        }
+
+        @Override
+        public void accept(Lease image, TrieView view) {
+            sink.accept(image, view);
+        }
+
+        @Override
+        public boolean offer(Chunk chunk) {
+            return sink.offer(chunk);
+        }
+
+        ChainBuilder out() {
+            return out;
+        }
+
+        Batch batch() {
+            return batch;
+        }
+
+        /** Seals the last chunk. */
+        void finish() {
+            out.finish();
+        }
+
+        /** Lets the content go. */
+        void clear() {
+            batch.close();
+            batch = new Batch(batch.type());
+            sink = batch.sink(pager, 0);
+        }
+
+        @Override
+        public void close() {
+            out.close();
+            batch.close();
+        }
+    }
+}

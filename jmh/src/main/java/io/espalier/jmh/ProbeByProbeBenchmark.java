@@ -1,0 +1,28 @@
+package io.espalier.jmh;
+
+import org.openjdk.jmh.annotations.Param;
+
+/** How long does it take to read a chain probe by probe: a seek and a copy for each? */
+public class ProbeByProbeBenchmark extends WorkloadBenchmark {
+
+    /** The data. */
+    @Param({"X1", "X2", "X3", "X4", "X5", "X5_LONG"})
+    public Shape shape = Shape.X1;
+
+    /** Where the inputs stand. */
+    @Param({"RESIDENT", "PAGED", "LZ4", "ZSTD"})
+    public Where where = Where.RESIDENT;
+
+    /** For JMH. */
+    public ProbeByProbeBenchmark() {}
+
+    @Override
+    Where inputs() {
+        return where;
+    }
+
+    @Override
+    Workload make(Fixture fixture) {
+        return Workloads.seek(fixture, shape, updates);
+    }
+}

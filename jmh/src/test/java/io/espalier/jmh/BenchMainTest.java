@@ -1,0 +1,121 @@
+package io.espalier.jmh;
+
+import static org.junit.jupiter.api.Assertions.assertAll;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.options.OptionsBuilder;
+
+/** The benchmarks start, run on everything, and print what they promise. */
+class BenchMainTest {
+
+    private static final Pattern JSON_ROW =
+            Pattern.compile(
+                    "\\{\"bench\":\"shapes\",\"shape\":\"[A-DX1-5long-]+\",\"op\":\"[a-z]+\","
+                            + "\"where\":\"(resident|paged|lz4|zstd)\",\"ms\":[0-9.]+,"
+                            + "\"floor_ms\":[0-9.]+,\"ratio\":[0-9.]+,\"bytes_per_update\":[0-9.]+,"
+                            + "\"heap_bytes_per_update\":[0-9.]+},?");
+
+    private record Outcome(int exitCode, List<String> out, List<String> err) {}
+
+    private static Outcome bench(String... args) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        ByteArrayOutputStream err = new ByteArrayOutputStream();
+        int exitCode =
+                BenchMain.run(
+                        args,
+                        new PrintStream(out, false, StandardCharsets.UTF_8),
+                        new PrintStream(err, false, StandardCharsets.UTF_8));
+        return new Outcome(
+                exitCode,
+                out.toString(StandardCharsets.UTF_8).lines().toList(),
+                err.toString(StandardCharsets.UTF_8).lines().toList());
+    }
+
+    /**
+     * Fails if an operation breaks on a shape, finds something else than it should, or is left out.
+     */
+    @Test
+    void shapesPrintsEveryRow(@TempDir Path folder) throws IOException {
+        Path json = folder.resolve("rows.json");
+        Outcome outcome = bench("shapes", "--updates", "2000", "--json", json.toString());
+        assertEquals(List.of(), outcome.err());
+        assertEquals(0, outcome.exitCode());
+        // A to D: stage and build, then 5 operations at 4 places; X1 to X5-long: 2 at 4
+        int rows = 4 * (2 + 5 * 4) + 6 * 2 * 4;
+        assertEquals(1 + rows, outcome.out().size());
+        assertTrue(outcome.out().getFirst().startsWith("bench "), outcome.out().getFirst());
+        List<String> lines = Files.readAllLines(json);
+        assertEquals("[", lines.getFirst());
+        assertEquals("]", lines.getLast());
+        List<String> bodies = lines.subList(1, lines.size() - 1);
+        assertEquals(rows, bodies.size());
+        assertAll(
+                bodies.stream()
+                        .map(line -> () -> assertTrue(JSON_ROW.matcher(line).matches(), line)));
+    }
+
+    /** Fails if a wrong call runs anything, says nothing, or says too much. */
+    @Test
+    void wrongUsageIsOneLineAndExitCodeTwo() {
+        List<String[]> calls =
+                List.of(
+                        new String[] {},
+                        new String[] {"shape"},
+                        new String[] {"paging"},
+                        new String[] {"peers", "--json", "x"},
+                        new String[] {"shapes", "--fast"},
+                        new String[] {"shapes", "--updates"},
+                        new String[] {"shapes", "--updates", "many"},
+                        new String[] {"shapes", "--updates", "0"},
+                        new String[] {"shapes", "--updates", "99999999999"},
+                        new String[] {"shapes", "extra"});
+        for (String[] call : calls) {
+            Outcome outcome = bench(call);
+            String what = String.join(" ", call);
+            assertEquals(2, outcome.exitCode(), what);
+            assertEquals(List.of(), outcome.out(), what);
+            assertEquals(1, outcome.err().size(), what + ": " + outcome.err());
+        }
+    }
+
+    /** Fails if minutes are spent before it is seen that the result cannot be written. */
+    @Test
+    void unwritableJsonIsToldBeforeAnythingRuns(@TempDir Path folder) {
+        Outcome outcome = bench("shapes", "--json", folder.resolve("no/such.json").toString());
+        assertEquals(3, outcome.exitCode());
+        assertEquals(List.of(), outcome.out());
+        assertEquals(1, outcome.err().size());
+    }
+
+    /** Fails if the table of contents that JMH generates is missing from the jar. */
+    @Test
+    void jmhKnowsTheBenchmarks() throws Exception {
+        var options = new OptionsBuilder().include("io.espalier.jmh.*").build();
+        PrintStream before = System.out;
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        System.setOut(new PrintStream(out, false, StandardCharsets.UTF_8));
+        try {
+            new Runner(options).list();
+        } finally {
+            System.setOut(before);
+        }
+        long listed =
+                out.toString(StandardCharsets.UTF_8)
+                        .lines()
+                        .filter(line -> line.startsWith("io.espalier.jmh."))
+                        .count();
+        assertEquals(18, listed, out.toString(StandardCharsets.UTF_8));
+    }
+}
