@@ -390,8 +390,7 @@ final class RadixSort {
         }
     }
 
-    private void refinePairGroup(
-            MemorySegment segment, long at, long spare, int from, int to) {
+    private void refinePairGroup(MemorySegment segment, long at, long spare, int from, int to) {
         long offset = (long) from * PAIR_BYTES;
         if (to - from <= INSERTION_MAX) {
             insertPairs(segment, at + offset, to - from);

@@ -424,9 +424,7 @@ final class UpdateSorter implements AutoCloseable {
         for (int i = 0; i < count; i++, entry += RadixSort.PAIR_BYTES) {
             long row = segment.get(Layouts.LONG, entry + Long.BYTES);
             segment.set(
-                    Layouts.LONG,
-                    entry,
-                    Bytes.prefix(segment, data + row * width, width - depth));
+                    Layouts.LONG, entry, Bytes.prefix(segment, data + row * width, width - depth));
         }
     }
 

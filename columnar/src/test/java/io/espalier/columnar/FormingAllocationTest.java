@@ -6,6 +6,7 @@ import com.sun.management.ThreadMXBean;
 import io.espalier.memory.Lease;
 import io.espalier.memory.NativeMemory;
 import java.lang.management.ManagementFactory;
+import java.nio.charset.StandardCharsets;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
@@ -76,7 +77,7 @@ class FormingAllocationTest {
     @Test
     void bytesAndUpsertsAreFormedWithoutGarbage() {
         // fails when a key, val or payload becomes an object on its way
-        byte[] key = "java.base/java/lang/Object00000".getBytes();
+        byte[] key = "java.base/java/lang/Object00000".getBytes(StandardCharsets.US_ASCII);
         byte[] val = new byte[32];
         assertLean(
                 TrieType.BYTES_TO_BYTES,

@@ -59,7 +59,10 @@ class RadixSortTest {
                         case HIGH_BITS -> i -> (long) random.nextInt() << 32;
                         case ONE_BIT_IN_EACH_BYTE -> i -> random.nextLong() & 0x0101010101010101L;
                         case MOST_IN_ONE_BUCKET ->
-                                i -> random.nextInt(1000) == 0 ? random.nextLong() : random.nextInt(99);
+                                i ->
+                                        random.nextInt(1000) == 0
+                                                ? random.nextLong()
+                                                : random.nextInt(99);
                         // bucket in bucket in bucket: every digit splits off one value
                         case NESTED_BUCKETS -> i -> 1L << random.nextInt(64) | random.nextInt(2);
                         case ENDS_OF_THE_RANGE ->
@@ -122,8 +125,7 @@ class RadixSortTest {
                     Words.setLong(memory.segment(), at.offset(), 2L * i + 1, i);
                     pairs[i] = new long[] {values[i], i};
                 }
-                long found =
-                        radix.sortPairs(memory.segment(), at.offset(), spare.offset(), size);
+                long found = radix.sortPairs(memory.segment(), at.offset(), spare.offset(), size);
                 Arrays.sort(
                         pairs,
                         (a, b) -> {

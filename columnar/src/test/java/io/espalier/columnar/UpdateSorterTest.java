@@ -6,6 +6,7 @@ import io.espalier.memory.Layouts;
 import io.espalier.memory.NativeMemory;
 import io.espalier.memory.Words;
 import io.espalier.testing.NativeMemoryExtension;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -28,7 +29,13 @@ class UpdateSorterTest {
             times.appendRepeated(7, keys.size());
             Column vals = new Column();
             vals.bind(
-                    ColumnType.Kind.UNIT, TrieLayout.ABSENT, 0, memory.segment(), 0, 0, keys.size());
+                    ColumnType.Kind.UNIT,
+                    TrieLayout.ABSENT,
+                    0,
+                    memory.segment(),
+                    0,
+                    0,
+                    keys.size());
             sorter.sort(column.column(), vals, times.column(), keys.size());
             List<Integer> rows = new ArrayList<>();
             for (int i = 0; i < keys.size(); i++) {
@@ -143,7 +150,7 @@ class UpdateSorterTest {
                         .append('/');
             }
             path.append("Class").append(random.nextInt(5000));
-            keys.add(path.toString().getBytes());
+            keys.add(path.toString().getBytes(StandardCharsets.US_ASCII));
         }
         assertSortedAnyhow(memory, "paths", keys);
     }
