@@ -1,6 +1,7 @@
 package io.espalier.columnar;
 
 import io.espalier.memory.Lease;
+import io.espalier.memory.NativeBuffer;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
@@ -24,8 +25,11 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ChainBuilder implements AutoCloseable {
 
-    /** The default target size of a chunk: 512 KiB, flat; most images are half of it or less. */
-    public static final long TARGET_BYTES_DEFAULT = 512L << 10;
+    /**
+     * The default target size of a chunk: 2 MiB, flat; most images are half of it or less. So large
+     * that the objects of a chunk weigh less than a hundredth of a byte for each of its updates.
+     */
+    public static final long TARGET_BYTES_DEFAULT = 2L << 20;
 
     private static final long TARGET_BYTES_MAX = 1L << 30;
 
@@ -36,6 +40,7 @@ public final class ChainBuilder implements AutoCloseable {
     private final long targetBytes;
     private final ImageSink sink;
     private final TrieView sealed = new TrieView();
+    private final NativeBuffer scratch;
     private final Column oneKey = new Column();
     private final Column oneVal = new Column();
 
@@ -57,6 +62,7 @@ public final class ChainBuilder implements AutoCloseable {
                     "chunk target of " + targetBytes + " bytes; give 1 byte to 1 GiB");
         }
         this.builder = builder;
+        this.scratch = new NativeBuffer(builder.memory());
         this.targetBytes = targetBytes;
         this.sink = sink;
     }
@@ -335,6 +341,20 @@ public final class ChainBuilder implements AutoCloseable {
         target.addCount(time, diff);
     }
 
+    /**
+     * Appends keys of a view of single vals and updates, by their indexes, for which there is room.
+     */
+    void appendGathered(TrieView view, long indexes, long count) {
+        join();
+        builder.appendGathered(view, indexes, count);
+        room = 0;
+    }
+
+    /** Room for whoever feeds this chain, so that feeding allocates nothing; closed with it. */
+    NativeBuffer scratch() {
+        return scratch;
+    }
+
     /** The builder, with room for one more update. */
     TrieBuilder roomForOne() {
         makeRoom();
@@ -375,6 +395,7 @@ public final class ChainBuilder implements AutoCloseable {
         if (chunk != null) {
             chunk.close();
         }
+        scratch.close();
         builder.close();
     }
 }

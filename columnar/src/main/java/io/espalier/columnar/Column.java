@@ -247,6 +247,9 @@ public final class Column {
             long at = Bytes.commonPrefix(a.segment, a.offsetOf(i), b.segment, b.offsetOf(j), size);
             return at / a.width;
         }
+        if (a.isConstant() && b.isConstant()) {
+            return countMax > 0 && compare(a, i, b, j) == 0 ? countMax : 0;
+        }
         if (a.encoding == TrieLayout.VARIABLE && b.encoding == TrieLayout.VARIABLE) {
             return equalVariableRun(a, i, b, j, countMax);
         }

@@ -280,6 +280,33 @@ public final class ColumnBuilder implements AutoCloseable {
         }
     }
 
+    /** Appends the values of a column of the same kind whose indexes are given, 64 bits each. */
+    void appendGathered(Column source, long indexes, long values) {
+        if (type.kind() == ColumnType.Kind.UNIT) {
+            count += values;
+            return;
+        }
+        if (source.isConstant()) {
+            appendCopies(source, values);
+            return;
+        }
+        long size = source.width();
+        // one value first: it ends a constant, or begins one
+        append(source, Words.getLong(segment, indexes, 0));
+        if (encoding == TrieLayout.FIXED && !source.isVariable() && size >= Long.BYTES) {
+            long target = reserveFixed(size, values - 1);
+            if (target != -1) {
+                Interleaving.gather(
+                        source.segment(), source.data(), size, segment, target, indexes, values);
+                advanceFixed(values - 1);
+                return;
+            }
+        }
+        for (long k = 1; k < values; k++) {
+            append(source, Words.getLong(segment, indexes, k));
+        }
+    }
+
     /** Appends {@code times} unit values. */
     void appendUnits(long times) {
         assert type.kind() == ColumnType.Kind.UNIT;

@@ -1,5 +1,8 @@
 package io.espalier.columnar;
 
+import io.espalier.memory.NativeBuffer;
+import io.espalier.memory.Words;
+import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,7 +20,13 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Extractor {
 
+    private static final int SHORT_KEYS = 4;
+    private static final int SHORT_RUNS = 4;
+    private static final long GATHER_STEPS = 2048;
+
     private final TrieView view = new TrieView();
+    private long foundKey;
+    private long foundProbe;
 
     /** An extractor, for any number of runs one after another. */
     public Extractor() {}
@@ -80,6 +89,7 @@ public final class Extractor {
         long probeCount = probes.count();
         long probe = firstProbe;
         long key = 0;
+        int shortRuns = 0;
         while (probe < probeCount && key < keyCount) {
             long most = Math.min(keyCount - key, probeCount - probe);
             long equal = Column.equalRun(keys, key, probes, probe, most);
@@ -94,19 +104,76 @@ public final class Extractor {
                 }
                 key += equal;
                 probe += equal;
+                shortRuns = equal > SHORT_KEYS ? 0 : shortRuns + 1;
                 if (key == keyCount) {
                     // the last key's group may go on in the next chunk
                     return probe - 1;
                 }
                 continue;
             }
+            if (shortRuns >= SHORT_RUNS) {
+                long hits = gather(probes, probe, key, out);
+                key = foundKey;
+                probe = foundProbe;
+                shortRuns = hits > GATHER_STEPS / 8 ? SHORT_RUNS : 0;
+                if (hits > 0) {
+                    continue;
+                }
+            }
             if (Column.compare(keys, key, probes, probe) < 0) {
-                key = keys.gallop(key, keyCount, probes, probe);
+                long next = keys.gallop(key, keyCount, probes, probe);
+                shortRuns = next - key > SHORT_KEYS ? 0 : shortRuns;
+                key = next;
             } else {
-                probe = probes.gallop(probe, probeCount, keys, key);
+                long next = probes.gallop(probe, probeCount, keys, key);
+                shortRuns = next - probe > SHORT_KEYS ? 0 : shortRuns;
+                probe = next;
             }
         }
         return probe;
+    }
+
+    /**
+     * Takes hits that lie apart, by comparing keys and probes one after another; where it ends is
+     * in {@link #foundKey} and {@link #foundProbe}. The last key of the chunk is left, and so is
+     * all of a chunk that does not suit.
+     *
+     * @return how many hits it took
+     */
+    private long gather(Column probes, long probe, long key, ChainBuilder out) {
+        foundKey = key;
+        foundProbe = probe;
+        Column keys = view.keys();
+        boolean suits =
+                view.keyBounds().stride() == 1
+                        && view.valBounds().stride() == 1
+                        && keys.encoding() == TrieLayout.FIXED
+                        && probes.encoding() == TrieLayout.FIXED
+                        && keys.width() == probes.width()
+                        && keys.width() >= Long.BYTES;
+        if (!suits || key == 0) {
+            return 0;
+        }
+        long room = out.makeRoom();
+        long steps = GATHER_STEPS;
+        long keysTo = Math.min(key + steps, view.keyCount() - 1);
+        while (keysTo > key && view.flatBytes(key, keysTo, key, keysTo, key, keysTo) > room) {
+            keysTo = key + (keysTo - key) / 2;
+        }
+        NativeBuffer scratch = out.scratch();
+        scratch.clear();
+        long ends = scratch.reserve((GATHER_STEPS + 4) * Long.BYTES);
+        long indexes = ends + 3 * Long.BYTES;
+        MemorySegment segment = scratch.segment();
+        Interleaving.intersect(
+                keys, key, keysTo, probes, probe, probes.count(), steps, segment, indexes, ends);
+        long count = Words.getLong(segment, ends, 2);
+        if (count > 0) {
+            out.appendGathered(view, indexes, count);
+            foundKey = Words.getLong(segment, ends, 0);
+            foundProbe = Words.getLong(segment, ends, 1);
+        }
+        return count;
     }
 
     /**

@@ -13,9 +13,12 @@ import java.lang.foreign.MemorySegment;
  */
 public final class Fence implements AutoCloseable {
 
+    /** Two units: of all fences the same. */
+    private static final Column UNITS = units();
+
     private final Lease lease;
     private final Column keys = new Column();
-    private final Column vals = new Column();
+    private final Column vals;
     private final long firstTime;
     private final long lastTime;
 
@@ -24,10 +27,19 @@ public final class Fence implements AutoCloseable {
         long lastVal = view.valCount() - 1;
         long bytes = pairBytes(view.keys(), lastKey) + pairBytes(view.vals(), lastVal);
         this.lease = memory.allocate(Math.max(bytes, Long.BYTES));
+        this.vals = view.type().val().kind() == ColumnType.Kind.UNIT ? UNITS : new Column();
         this.firstTime = view.timeAt(0);
         this.lastTime = view.timeAt(view.updateCount() - 1);
         long at = copyPair(memory.segment(), view.keys(), lastKey, lease.offset(), keys);
-        copyPair(memory.segment(), view.vals(), lastVal, at, vals);
+        if (vals != UNITS) {
+            copyPair(memory.segment(), view.vals(), lastVal, at, vals);
+        }
+    }
+
+    private static Column units() {
+        Column units = new Column();
+        units.bind(ColumnType.Kind.UNIT, TrieLayout.ABSENT, 0, MemorySegment.NULL, 0, 0, 2);
+        return units;
     }
 
     static Fence of(NativeMemory memory, TrieView view) {
@@ -43,10 +55,6 @@ public final class Fence implements AutoCloseable {
     /** Copies the first and the last value as a variable column of two. */
     private static long copyPair(
             MemorySegment target, Column source, long last, long at, Column pair) {
-        if (source.kind() == ColumnType.Kind.UNIT) {
-            pair.bind(source.kind(), TrieLayout.ABSENT, 0, target, at, at, 2);
-            return at;
-        }
         long firstSize = source.sizeOf(0);
         long lastSize = source.sizeOf(last);
         if (source.isVariable()) {

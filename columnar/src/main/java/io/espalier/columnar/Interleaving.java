@@ -42,7 +42,7 @@ final class Interleaving {
         long endA = a + (countA << 3);
         long endB = b + (countB << 3);
         long to = target;
-        long end = target + (countA + countB << 3);
+        long end = target + ((countA + countB) << 3);
         long choice = choices;
         long choiceEnd = choices + countA + countB;
         long equal = 0;
@@ -233,5 +233,84 @@ final class Interleaving {
             x += chosen & stepA;
             y += ~chosen & stepB;
         }
+    }
+
+    /** Copies values of {@code width} bytes, 8 or more, by their indexes: all but the first. */
+    static void gather(
+            MemorySegment source,
+            long data,
+            long width,
+            MemorySegment out,
+            long target,
+            long indexes,
+            long count) {
+        if (width == Long.BYTES) {
+            for (long k = 1; k < count; k++) {
+                long index = out.get(Layouts.LONG, indexes + (k << 3));
+                out.set(
+                        Layouts.LONG,
+                        target + ((k - 1) << 3),
+                        source.get(Layouts.LONG, data + (index << 3)));
+            }
+            return;
+        }
+        long to = target;
+        for (long k = 1; k < count; k++) {
+            copy(source, data + out.get(Layouts.LONG, indexes + (k << 3)) * width, out, to, width);
+            to += width;
+        }
+    }
+
+    /**
+     * Finds the values that are in two ascending ranges of values of {@code width} bytes, 8 or
+     * more. Looks at no more than {@code steps} pairs.
+     *
+     * @param hits where the indexes of common values in {@code a} go, {@code steps + 1} at most
+     * @param ends where the indexes go up to which the ranges were looked at, and how many hits
+     *     there are: three numbers
+     */
+    static void intersect(
+            Column a,
+            long fromA,
+            long toA,
+            Column b,
+            long fromB,
+            long toB,
+            long steps,
+            MemorySegment out,
+            long hits,
+            long ends) {
+        MemorySegment segmentA = a.segment();
+        MemorySegment segmentB = b.segment();
+        long dataA = a.data();
+        long dataB = b.data();
+        long width = a.width();
+        boolean longs = a.kind() == ColumnType.Kind.LONG;
+        boolean bytes = a.kind() == ColumnType.Kind.BYTES;
+        long i = fromA;
+        long j = fromB;
+        long to = hits;
+        for (long left = steps; left > 0 && i < toA && j < toB; left--) {
+            long order =
+                    longs
+                            ? orderOf(
+                                    segmentA.get(Layouts.LONG, dataA + (i << 3)),
+                                    segmentB.get(Layouts.LONG, dataB + (j << 3)))
+                            : order(
+                                    segmentA,
+                                    dataA + i * width,
+                                    segmentB,
+                                    dataB + j * width,
+                                    width,
+                                    bytes);
+            out.set(Layouts.LONG, to, i);
+            to += (1 - (order & 1)) << 3;
+            // not greater, not less
+            i += (order - 1) >>> 63;
+            j += ~order >>> 63;
+        }
+        Words.setLong(out, ends, 0, i);
+        Words.setLong(out, ends, 1, j);
+        Words.setLong(out, ends, 2, (to - hits) >> 3);
     }
 }

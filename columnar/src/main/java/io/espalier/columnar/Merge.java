@@ -30,6 +30,9 @@ public final class Merge implements AutoCloseable {
     /** How many short pieces came one after another; below 0, weaving pauses. */
     private int shortPieces;
 
+    /** How many pairs of equal updates came one after another; below 0, as above. */
+    private int equalPieces;
+
     private final Weaver weaver;
     private boolean finished;
     private boolean failed;
@@ -47,7 +50,7 @@ public final class Merge implements AutoCloseable {
         if (!counts && since != 0) {
             throw new IllegalArgumentException("upsert tries cannot be advanced to " + since);
         }
-        this.weaver = new Weaver(out.builder().memory());
+        this.weaver = new Weaver(out);
         this.order = new RunCursor[runs.size()];
         boolean done = false;
         try {
@@ -109,8 +112,9 @@ public final class Merge implements AutoCloseable {
             return copyChunk(first);
         }
         if (RunCursor.compare(first, second) == 0) {
-            return fold();
+            return equalPieces < SHORT_PIECES ? fold() : foldMany(first, second);
         }
+        equalPieces = 0;
         long woven = shortPieces < SHORT_PIECES ? 0 : weave(first, second);
         if (woven > 0) {
             return woven;
@@ -131,6 +135,19 @@ public final class Merge implements AutoCloseable {
         return to - from;
     }
 
+    /** Folds many updates of two runs at once, where they are of the simple kind. */
+    private long foldMany(RunCursor first, RunCursor second) {
+        if (live == 2 && counts && keepsTimes(first.open().timeMin())) {
+            long updates = weaver.fold(first, second);
+            if (updates > 0) {
+                settleBoth();
+                return updates;
+            }
+        }
+        equalPieces = -PAUSE_PIECES;
+        return fold();
+    }
+
     /** Merges many updates of two runs at once, where they are of the simple kind. */
     private long weave(RunCursor first, RunCursor second) {
         TrieView a = first.open();
@@ -138,17 +155,20 @@ public final class Merge implements AutoCloseable {
         if (live > 2 || !keepsTimes(a.timeMin()) || !keepsTimes(b.timeMin())) {
             return 0;
         }
-        long updates = weaver.weave(first, second, out);
+        long updates = weaver.weave(first, second);
         if (updates == 0) {
             // a while by pieces: what does not suit now will not a few updates on
             shortPieces = -PAUSE_PIECES;
             return 0;
         }
-        if (second.isExhausted() || !first.isExhausted()) {
-            settle(1);
-        }
-        settle(0);
+        settleBoth();
         return updates;
+    }
+
+    /** Puts the first two cursors, whose heads moved, to their places. */
+    private void settleBoth() {
+        settle(1);
+        settle(0);
     }
 
     /** Takes what is left of a chunk, whole and unopened where possible. */
@@ -201,6 +221,7 @@ public final class Merge implements AutoCloseable {
 
     /** Folds the updates of all heads that are equal to the first. */
     private long fold() {
+        equalPieces++;
         int equal = 2;
         while (equal < live && RunCursor.compare(order[0], order[equal]) == 0) {
             equal++;
@@ -308,6 +329,5 @@ public final class Merge implements AutoCloseable {
             order[i].close();
         }
         live = 0;
-        weaver.close();
     }
 }

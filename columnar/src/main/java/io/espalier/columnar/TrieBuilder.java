@@ -348,6 +348,29 @@ public final class TrieBuilder implements AutoCloseable {
         }
     }
 
+    /** Appends times of a column from {@code i} on, with as many diffs of another. */
+    void appendUpdates(Column fromTimes, long i, Column fromDiffs, long count) {
+        times.appendRange(fromTimes, i, i + count);
+        diffs.appendRange(fromDiffs, 0, count);
+    }
+
+    // ---- some keys of a view ------------------------------------------------------------------
+
+    /**
+     * Appends single keys of a view, above the last, each with one val and one update: those whose
+     * indexes are given, 64 bits each.
+     */
+    void appendGathered(TrieView view, long indexes, long count) {
+        openSingleKeys(count);
+        keys.appendGathered(view.keys(), indexes, count);
+        vals.appendGathered(view.vals(), indexes, count);
+        times.appendGathered(view.times(), indexes, count);
+        diffs.appendGathered(view.diffs(), indexes, count);
+        if (type.diff() == DiffType.UPSERT) {
+            payloads.appendGathered(view.payloads(), indexes, count);
+        }
+    }
+
     // ---- sealing ------------------------------------------------------------------------------
 
     /**

@@ -1,16 +1,16 @@
 package io.espalier.columnar;
 
 import io.espalier.memory.NativeBuffer;
-import io.espalier.memory.NativeMemory;
+import io.espalier.memory.Words;
 
 /**
  * Merges the updates of two runs that interleave closely, thousands at once: new keys with one val
  * and one update each, or new vals of one key with one update each. The column that decides is
  * merged by a kernel that notes its choices; all others follow the notes.
  *
- * <p>Not thread-safe. The owner closes it.
+ * <p>Not thread-safe.
  */
-final class Weaver implements AutoCloseable {
+final class Weaver {
 
     /**
      * So many values of each side at once: their notes and the values stay in the nearest cache.
@@ -22,14 +22,17 @@ final class Weaver implements AutoCloseable {
 
     private static final long SKEW_MAX = 8;
 
+    private final ChainBuilder out;
     private final NativeBuffer choices;
+    private final Column folded = new Column();
 
     // what was found to be merged: ranges of the deciding columns
     private long countA;
     private long countB;
 
-    Weaver(NativeMemory memory) {
-        this.choices = new NativeBuffer(memory);
+    Weaver(ChainBuilder out) {
+        this.out = out;
+        this.choices = out.scratch();
     }
 
     /**
@@ -37,14 +40,14 @@ final class Weaver implements AutoCloseable {
      *
      * @return how many updates that were; 0 if the heads do not suit, and nothing was done
      */
-    long weave(RunCursor first, RunCursor second, ChainBuilder out) {
+    long weave(RunCursor first, RunCursor second) {
         TrieView a = first.open();
         TrieView b = second.open();
         if (a.valBounds().stride() != 1 || b.valBounds().stride() != 1) {
             return 0;
         }
         boolean sameKey = Column.compare(a.keys(), first.key(), b.keys(), second.key()) == 0;
-        if (!sameKey && (a.keyBounds().stride() != 1 || b.keyBounds().stride() != 1)) {
+        if (!sameKey && (!isSingle(a) || !isSingle(b))) {
             return 0;
         }
         Column columnA = sameKey ? a.vals() : a.keys();
@@ -55,6 +58,9 @@ final class Weaver implements AutoCloseable {
                         && columnA.width() == columnB.width()
                         && columnA.width() >= Long.BYTES;
         if (!fixed) {
+            return 0;
+        }
+        if (continues(first, a, sameKey, out.builder())) {
             return 0;
         }
         // key, val and update have one index, or val and update have
@@ -88,6 +94,84 @@ final class Weaver implements AutoCloseable {
         return countA + countB;
     }
 
+    /**
+     * Whether the least head belongs to the open key, or val: it starts no group of its own then.
+     */
+    private static boolean continues(
+            RunCursor first, TrieView a, boolean sameKey, TrieBuilder target) {
+        if (target.isEmpty()) {
+            return false;
+        }
+        int order = target.compareLastKey(a.keys(), first.key());
+        return order == 0 && (!sameKey || target.compareLastVal(a.vals(), first.val()) == 0);
+    }
+
+    /**
+     * Folds updates that are equal in two runs of single vals and times, as long as they are.
+     *
+     * @return how many updates of both runs that were; 0 if the heads do not suit
+     */
+    long fold(RunCursor first, RunCursor second) {
+        TrieView a = first.open();
+        TrieView b = second.open();
+        long i = first.update();
+        long j = second.update();
+        if (!isSingle(a) || !isSingle(b) || continues(first, a, false, out.builder())) {
+            return 0;
+        }
+        long most = Math.min(VALUES_MAX, Math.min(a.keyCount() - i, b.keyCount() - j));
+        most = Column.equalRun(a.keys(), i, b.keys(), j, most);
+        most = Column.equalRun(a.vals(), i, b.vals(), j, most);
+        most = Column.equalRun(a.times(), i, b.times(), j, most);
+        long room = out.makeRoom();
+        while (most >= VALUES_MIN && a.flatBytes(i, i + most, i, i + most, i, i + most) > room) {
+            most /= 2;
+        }
+        if (most < VALUES_MIN) {
+            return 0;
+        }
+        choices.clear();
+        long sums = choices.reserve(most * Long.BYTES);
+        boolean constant = a.diffs().isConstant() && b.diffs().isConstant();
+        long count = 0;
+        while (count < (constant ? 1 : most)) {
+            long x = a.diffAt(i + count);
+            long y = b.diffAt(j + count);
+            long sum = x + y;
+            if (sum == 0 || ((x ^ sum) & (y ^ sum)) < 0) {
+                break;
+            }
+            Words.setLong(choices.segment(), sums, count, sum);
+            count++;
+        }
+        if (constant && count == 1) {
+            count = most;
+        }
+        if (count < VALUES_MIN) {
+            return 0;
+        }
+        folded.bind(
+                ColumnType.Kind.LONG,
+                constant ? TrieLayout.CONSTANT : TrieLayout.FIXED,
+                Long.BYTES,
+                choices.segment(),
+                sums,
+                sums,
+                count);
+        TrieBuilder target = out.builder();
+        target.openSingleKeys(count);
+        target.keys().appendRange(a.keys(), i, i + count);
+        target.vals().appendRange(a.vals(), i, i + count);
+        target.appendUpdates(a.times(), i, folded, count);
+        first.moveTo(i + count);
+        second.moveTo(j + count);
+        return 2 * count;
+    }
+
+    private static boolean isSingle(TrieView view) {
+        return view.keyBounds().stride() == 1 && view.valBounds().stride() == 1;
+    }
+
     /** Finds ranges of which neither reaches above the other; false if they are too small. */
     private boolean limit(Column a, long i, long endA, Column b, long j, long endB, long most) {
         countA = Math.min(endA - i, most);
@@ -107,6 +191,10 @@ final class Weaver implements AutoCloseable {
     }
 
     private boolean weaveKeys(TrieView a, long i, TrieView b, long j, TrieBuilder target) {
+        if (!target.isEmpty() && target.compareLastKey(a.keys(), i) >= 0) {
+            // the first key is open already: its group goes on, and is no single one
+            return false;
+        }
         long notes = merge(a.keys(), i, b.keys(), j, target.keys());
         if (notes == -1) {
             return false;
@@ -122,11 +210,16 @@ final class Weaver implements AutoCloseable {
             RunCursor first, TrieView a, RunCursor second, TrieView b, TrieBuilder target) {
         long i = first.update();
         long j = second.update();
+        boolean keyIsOpen =
+                !target.isEmpty() && target.compareLastKey(a.keys(), first.key()) == 0;
+        if (keyIsOpen && target.compareLastVal(a.vals(), i) >= 0) {
+            return false;
+        }
         long notes = merge(a.vals(), i, b.vals(), j, target.vals());
         if (notes == -1) {
             return false;
         }
-        if (target.isEmpty() || target.compareLastKey(a.keys(), first.key()) < 0) {
+        if (!keyIsOpen) {
             target.openKey(a.keys(), first.key());
         }
         target.openSingleVals(countA + countB);
@@ -170,10 +263,5 @@ final class Weaver implements AutoCloseable {
                                 width,
                                 a.kind() == ColumnType.Kind.BYTES);
         return distinct ? notes : -1;
-    }
-
-    @Override
-    public void close() {
-        choices.close();
     }
 }

@@ -53,7 +53,7 @@ class ChainPropertyTest {
         return 1 + random.nextInt(random.nextBoolean() ? 200 : 2000);
     }
 
-    @Property(tries = 1500)
+    @Property(tries = 800)
     void mergingGivesTheConsolidatedUnion(@ForAll long seed) {
         // fails when a merge loses, doubles or misplaces an update, or does not fold equal ones
         start(seed);
@@ -202,7 +202,7 @@ class ChainPropertyTest {
         halves.forEach(Batch::close);
     }
 
-    @Property(tries = 1500)
+    @Property(tries = 800)
     void extractionIsAFilterByProbes(@ForAll long seed) {
         // fails when a hit is lost at a seam, a miss is copied, or a chunk stays pinned
         start(seed);
@@ -244,7 +244,7 @@ class ChainPropertyTest {
         }
     }
 
-    @Property(tries = 1000)
+    @Property(tries = 600)
     void settlingGradesAChainAndASecondTimeChangesNothing(@ForAll long seed) {
         // fails when neighbours fit together, a chunk is too large, or settled chunks are remade
         start(seed);
@@ -291,7 +291,7 @@ class ChainPropertyTest {
         return parts;
     }
 
-    @Property(tries = 1000)
+    @Property(tries = 600)
     void walkingEqualsTheModel(@ForAll long seed) {
         // fails when the cursor shows a straddling key or val twice, or misses what follows a seam
         start(seed);

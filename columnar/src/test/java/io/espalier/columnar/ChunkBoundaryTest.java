@@ -92,7 +92,9 @@ class ChunkBoundaryTest {
         // fails when a key that straddles chunks is cut off, doubled, or found where it is not;
         // without debug mode, for there are a hundred thousand cases
         try (NativeMemory memory = NativeMemory.open()) {
-            for (TrieType type : TYPES) {
+            // the largest with one type each, which are still a hundred cuts with 192 sets of
+            // probes
+            for (TrieType type : keys < 5 ? TYPES : List.of(TYPES.get(keys % TYPES.size()))) {
                 try (Pager pager = Tries.pager(memory, 1 << 30)) {
                     SortedMap<Row, Diff> rows = rows(type, keys);
                     List<List<Map<Row, Diff>>> all = new ArrayList<>();
