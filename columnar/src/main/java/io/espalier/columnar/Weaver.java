@@ -213,8 +213,7 @@ final class Weaver {
             RunCursor first, TrieView a, RunCursor second, TrieView b, TrieBuilder target) {
         long i = first.update();
         long j = second.update();
-        boolean keyIsOpen =
-                !target.isEmpty() && target.compareLastKey(a.keys(), first.key()) == 0;
+        boolean keyIsOpen = !target.isEmpty() && target.compareLastKey(a.keys(), first.key()) == 0;
         if (keyIsOpen && target.compareLastVal(a.vals(), i) >= 0) {
             return false;
         }

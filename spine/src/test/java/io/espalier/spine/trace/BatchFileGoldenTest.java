@@ -39,7 +39,8 @@ class BatchFileGoldenTest {
                 Trace trace = store.find("t").orElseThrow();
                 try (TraceSnapshot snapshot = trace.snapshot()) {
                     assertEquals(2, snapshot.parts().getFirst().chunkCount());
-                    assertEquals("batches/0000000001.batch", snapshot.parts().getFirst().fileName());
+                    assertEquals(
+                            "batches/0000000001.batch", snapshot.parts().getFirst().fileName());
                 }
             }
             Golden.check("batch-file", disk.bytes("batches/0000000001.batch"));

@@ -12,9 +12,9 @@ import io.espalier.memory.NativeMemory;
 import io.espalier.pager.Pager;
 import io.espalier.pager.PagerOptions;
 import io.espalier.spine.trace.StoreDirectory.Mode;
-import java.lang.foreign.MemorySegment;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Random;
@@ -96,13 +96,11 @@ class CompactionMemoryTest {
                 long before = residentFileBytes();
                 Thread watcher =
                         Thread.ofPlatform()
-                                .start(
-                                        () -> {
-                                            while (!over.get()) {
-                                                most.accumulateAndGet(
-                                                        residentFileBytes(), Math::max);
-                                            }
-                                        });
+                                .start(() -> {
+                                    while (!over.get()) {
+                                        most.accumulateAndGet(residentFileBytes(), Math::max);
+                                    }
+                                });
                 try {
                     store.compact();
                 } finally {
