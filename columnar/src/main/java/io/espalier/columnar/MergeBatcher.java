@@ -41,6 +41,12 @@ public final class MergeBatcher implements AutoCloseable {
     /** What {@link #frontier()} says when nothing is kept: the greatest time. It has no updates. */
     public static final long NO_TIME = -1L;
 
+    /** What a row may take beside its key, val and payload: offsets, time, diff, a tag. */
+    private static final long ROW_BYTES_EXTRA = 32;
+
+    /** When less than this part of the staging limit is left, it counts as reached. */
+    private static final long SLACK_PART = 64;
+
     private static final long FUEL_MAX = 1L << 16;
 
     /**
@@ -82,6 +88,9 @@ public final class MergeBatcher implements AutoCloseable {
     private long merges;
     private long seals;
     private boolean closed;
+
+    /** How many bytes may certainly be staged; 0 also when there is work to go on with. */
+    private long room;
 
     /** A batcher with the default limit and the default size of chunks. */
     public MergeBatcher(Pager pager, TrieType type) {
@@ -137,7 +146,7 @@ public final class MergeBatcher implements AutoCloseable {
             long valSize,
             long time,
             long diff) {
-        makeRoom(time);
+        makeRoom(time, keySize + valSize);
         staged.add(keySegment, keyOffset, keySize, valSegment, valOffset, valSize, time, diff);
     }
 
@@ -151,25 +160,25 @@ public final class MergeBatcher implements AutoCloseable {
             int valSize,
             long time,
             long diff) {
-        makeRoom(time);
+        makeRoom(time, (long) keySize + valSize);
         staged.add(key, keyFrom, keySize, val, valFrom, valSize, time, diff);
     }
 
     /** Adds an update with a long key and a unit val. */
     public void add(long key, long time, long diff) {
-        makeRoom(time);
+        makeRoom(time, Long.BYTES);
         staged.add(key, time, diff);
     }
 
     /** Adds an update with a long key and a long val. */
     public void add(long key, long val, long time, long diff) {
-        makeRoom(time);
+        makeRoom(time, 2 * Long.BYTES);
         staged.add(key, val, time, diff);
     }
 
     /** Adds an update whose key and val are words. */
     public void add(long[] key, long[] val, long time, long diff) {
-        makeRoom(time);
+        makeRoom(time, (long) (key.length + val.length) * Long.BYTES);
         staged.add(key, val, time, diff);
     }
 
@@ -188,7 +197,7 @@ public final class MergeBatcher implements AutoCloseable {
             MemorySegment payload,
             long payloadOffset,
             long payloadSize) {
-        makeRoom(time);
+        makeRoom(time, keySize + payloadSize);
         staged.upsert(
                 keySegment,
                 keyOffset,
@@ -212,21 +221,32 @@ public final class MergeBatcher implements AutoCloseable {
             byte[] payload,
             int payloadFrom,
             int payloadSize) {
-        makeRoom(time);
+        makeRoom(time, (long) keySize + payloadSize);
         staged.upsert(key, keyFrom, keySize, time, order, tag, payload, payloadFrom, payloadSize);
     }
 
-    private void makeRoom(long time) {
+    private void makeRoom(long time, long rowBytes) {
         if (time == NO_TIME) {
             throw new IllegalArgumentException("an update at the end of time; give a lesser time");
         }
-        if (job != null || closed || broken != null || staged.sizeBytes() >= stagedBytesMax) {
+        if (room < rowBytes) {
+            findRoom();
+        }
+        room -= rowBytes + ROW_BYTES_EXTRA;
+    }
+
+    private void findRoom() {
+        room = 0;
+        resume();
+        if (stagedBytesMax - staged.sizeBytes() < stagedBytesMax / SLACK_PART) {
             flush();
         }
+        room = stagedBytesMax - staged.sizeBytes();
     }
 
     /** Forms what is staged and merges chains as far as is due. */
     public void flush() {
+        room = 0;
         resume();
         form();
         mergeGeometrically();
@@ -248,6 +268,7 @@ public final class MergeBatcher implements AutoCloseable {
 
     /** Forgets everything that is held; the batcher can be used on, also if it was broken. */
     public void clear() {
+        room = 0;
         broken = null;
         staged.clear();
         BatcherJob stopped = job;
@@ -385,6 +406,7 @@ public final class MergeBatcher implements AutoCloseable {
      * @return a batch that the caller owns; its chunks may be paged
      */
     public Batch seal(long upper) {
+        room = 0;
         resume();
         form();
         List<Chain> early = new ArrayList<>();

@@ -31,6 +31,12 @@ final class RadixSort {
     /** From this many values on a digit of {@link #DIGIT_BITS} pays for its counters. */
     private static final int LARGE_MIN = 4000;
 
+    /**
+     * From this many bytes on, one digit from the top comes first, and what agrees in it is sorted
+     * in the cache.
+     */
+    private static final long CACHED_BYTES_MAX = 512 << 10;
+
     private static final int DIGITS_MAX = Long.SIZE / SMALL_DIGIT_BITS;
 
     /** By how many bits the digits exceed what would just do for evenly spread values. */
@@ -70,6 +76,12 @@ final class RadixSort {
         if (runs <= RUNS_MAX) {
             return mergeLongRuns(segment, at, spare, count, flip);
         }
+        if ((long) count * Long.BYTES > CACHED_BYTES_MAX) {
+            int shift = topShift();
+            passLongs(segment, at, spare, count, flip, shift, SMALL_DIGIT_BITS, counts);
+            refineLongs(segment, spare, at, count, flip, shift);
+            return spare;
+        }
         long rest = plan(count);
         int low = shifts[digits - 1];
         long source = at;
@@ -87,25 +99,32 @@ final class RadixSort {
     }
 
     /**
-     * Sorts {@code count} pairs at {@code at} by their longs, unsigned and stable, in place; {@code
-     * spare} is as large an area.
+     * Sorts {@code count} pairs at {@code at} by their longs, unsigned and stable; {@code spare} is
+     * as large an area.
+     *
+     * @return where the sorted pairs are: {@code at} or {@code spare}
      */
-    void sortPairs(MemorySegment segment, long at, long spare, int count) {
+    long sortPairs(MemorySegment segment, long at, long spare, int count) {
         if (count <= INSERTION_MAX) {
             insertPairs(segment, at, count);
-            return;
+            return at;
         }
         surveyPairs(segment, at, count);
         if (runs == 1) {
-            return;
+            return at;
         }
         if (runs == count) {
             reversePairs(segment, at, count);
-            return;
+            return at;
         }
         if (runs <= RUNS_MAX) {
-            mergePairRuns(segment, at, spare, count);
-            return;
+            return mergePairRuns(segment, at, spare, count);
+        }
+        if ((long) count * PAIR_BYTES > CACHED_BYTES_MAX) {
+            int shift = topShift();
+            passPairs(segment, at, spare, count, shift, SMALL_DIGIT_BITS, counts);
+            refinePairs(segment, spare, at, count, shift);
+            return spare;
         }
         long rest = plan(count);
         int low = shifts[digits - 1];
@@ -117,12 +136,15 @@ final class RadixSort {
             source = target;
             target = swap;
         }
-        if (source != at) {
-            MemorySegment.copy(segment, source, segment, at, (long) count * PAIR_BYTES);
-        }
         if (rest != 0) {
-            refinePairs(segment, at, spare, count, low);
+            refinePairs(segment, source, target, count, low);
         }
+        return source;
+    }
+
+    /** Where the topmost small digit that varies starts. */
+    private int topShift() {
+        return Math.max(0, Long.SIZE - Long.numberOfLeadingZeros(varying) - SMALL_DIGIT_BITS);
     }
 
     /** Chooses digits from the top; the varying bits below them that are left. */
@@ -360,12 +382,24 @@ final class RadixSort {
             long next = i < count ? key(segment, at, i) >>> low : ~head;
             if (next != head) {
                 if (i - from > 1) {
-                    long offset = (long) from * PAIR_BYTES;
-                    sortPairs(segment, at + offset, spare + offset, i - from);
+                    refinePairGroup(segment, at, spare, from, i);
                 }
                 from = i;
                 head = next;
             }
+        }
+    }
+
+    private void refinePairGroup(MemorySegment segment, long at, long spare, int from, int to) {
+        long offset = (long) from * PAIR_BYTES;
+        if (to - from <= INSERTION_MAX) {
+            insertPairs(segment, at + offset, to - from);
+            return;
+        }
+        long found = sortPairs(segment, at + offset, spare + offset, to - from);
+        if (found != at + offset) {
+            MemorySegment.copy(
+                    segment, found, segment, at + offset, (long) (to - from) * PAIR_BYTES);
         }
     }
 
@@ -391,7 +425,7 @@ final class RadixSort {
         }
     }
 
-    private void mergePairRuns(MemorySegment segment, long at, long spare, int count) {
+    private long mergePairRuns(MemorySegment segment, long at, long spare, int count) {
         int found = 0;
         for (int i = 1; i < count; i++) {
             if (Long.compareUnsigned(key(segment, at, i), key(segment, at, i - 1)) < 0) {
@@ -416,9 +450,7 @@ final class RadixSort {
             source = target;
             target = swap;
         }
-        if (source != at) {
-            MemorySegment.copy(segment, source, segment, at, (long) count * PAIR_BYTES);
-        }
+        return source;
     }
 
     private static void mergePairs(

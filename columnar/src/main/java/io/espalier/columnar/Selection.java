@@ -119,8 +119,7 @@ final class Selection implements AutoCloseable {
             long high = sum >> 63;
             i++;
             while (i < count && segment.get(Layouts.BYTE, levels + i) == UpdateSorter.EQUAL) {
-                long next =
-                        diffs.longAt((int) Words.getLong(segment, entries, ((long) i << 1) + 1));
+                long next = diffs.longAt(Words.getLong(segment, entries, ((long) i << 1) + 1));
                 long low = sum + next;
                 // the carry out of the low words, as unsigned numbers
                 high += (next >> 63) + (Long.compareUnsigned(low, next) < 0 ? 1 : 0);

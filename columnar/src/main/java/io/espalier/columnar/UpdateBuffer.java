@@ -24,7 +24,7 @@ import java.util.Objects;
 public final class UpdateBuffer implements AutoCloseable {
 
     /** The most rows that a buffer holds. */
-    public static final int ROWS_MAX = 1 << 30;
+    public static final int ROWS_MAX = (1 << 29) - 1;
 
     /** What a buffer keeps of each scratch area between rounds. */
     private static final long KEPT_BYTES_MAX = 16L << 20;
@@ -35,6 +35,7 @@ public final class UpdateBuffer implements AutoCloseable {
     private final MemorySegment segment;
     private final boolean counts;
     private final boolean longKeys;
+    private final boolean unitVals;
 
     private final ColumnBuilder keys;
     private final ColumnBuilder vals;
@@ -44,6 +45,11 @@ public final class UpdateBuffer implements AutoCloseable {
     private final NativeBuffer argument;
     private int count;
     private long timeMin = -1;
+
+    // the last rows have one time and diff, which are not in their columns yet
+    private int alike;
+    private long lastTime;
+    private long lastDiff;
 
     private final UpdateSorter sorter;
     private final RadixSort radix = new RadixSort();
@@ -62,6 +68,7 @@ public final class UpdateBuffer implements AutoCloseable {
         this.segment = memory.segment();
         this.counts = type.diff() == DiffType.COUNT;
         this.longKeys = type.key().kind() == ColumnType.Kind.LONG;
+        this.unitVals = type.val().kind() == ColumnType.Kind.UNIT;
         this.keys = new ColumnBuilder(memory, type.key(), true);
         this.vals = new ColumnBuilder(memory, type.val(), false);
         this.times = new ColumnBuilder(memory, ColumnType.LONG, false);
@@ -85,6 +92,7 @@ public final class UpdateBuffer implements AutoCloseable {
 
     /** The bytes of what is staged. */
     public long sizeBytes() {
+        appendAlike();
         return keys.sealedBytes()
                 + vals.sealedBytes()
                 + times.sealedBytes()
@@ -126,9 +134,7 @@ public final class UpdateBuffer implements AutoCloseable {
             return;
         }
         keys.append(keySegment, keyOffset, keySize);
-        if (valSize == 0 && type.val().kind() == ColumnType.Kind.UNIT) {
-            vals.appendUnits(1);
-        } else {
+        if (!unitVals) {
             vals.append(valSegment, valOffset, valSize);
         }
         close(time, diff);
@@ -159,9 +165,7 @@ public final class UpdateBuffer implements AutoCloseable {
             return;
         }
         keys.append(key, keyFrom, keySize);
-        if (type.val().kind() == ColumnType.Kind.UNIT) {
-            vals.appendUnits(1);
-        } else {
+        if (!unitVals) {
             vals.append(val, valFrom, valSize);
         }
         close(time, diff);
@@ -174,26 +178,28 @@ public final class UpdateBuffer implements AutoCloseable {
 
     /** Adds an update with a long key and a unit val. */
     public void add(long key, long time, long diff) {
-        checkCounts();
-        if (!longKeys || type.val().kind() != ColumnType.Kind.UNIT) {
-            throw new IllegalArgumentException("a long key without a val for a trie of " + type);
+        if (!longKeys || !unitVals || !counts) {
+            throw new IllegalArgumentException("a long key and a count for a trie of " + type);
         }
-        checkRoom(Long.BYTES, 0, 0);
+        if (count >= ROWS_MAX) {
+            checkRoom(Long.BYTES, 0, 0);
+        }
         if (diff == 0) {
             return;
         }
         keys.append(key);
-        vals.appendUnits(1);
         close(time, diff);
     }
 
     /** Adds an update with a long key and a long val. */
     public void add(long key, long val, long time, long diff) {
-        checkCounts();
-        if (!longKeys || type.val().kind() != ColumnType.Kind.LONG) {
-            throw new IllegalArgumentException("a long key and a long val for a trie of " + type);
+        if (!longKeys || type.val().kind() != ColumnType.Kind.LONG || !counts) {
+            throw new IllegalArgumentException(
+                    "a long key, a long val and a count for a trie of " + type);
         }
-        checkRoom(Long.BYTES, Long.BYTES, 0);
+        if (count >= ROWS_MAX) {
+            checkRoom(Long.BYTES, Long.BYTES, 0);
+        }
         if (diff == 0) {
             return;
         }
@@ -224,9 +230,7 @@ public final class UpdateBuffer implements AutoCloseable {
             argument.appendLong(word);
         }
         keys.append(segment, argument.offset(), keySize);
-        if (valSize == 0) {
-            vals.appendUnits(1);
-        } else {
+        if (!unitVals) {
             vals.append(segment, argument.offset() + keySize, valSize);
         }
         close(time, diff);
@@ -257,7 +261,6 @@ public final class UpdateBuffer implements AutoCloseable {
         argument.appendByte(tag);
         argument.append(payload, payloadOffset, payloadSize);
         keys.append(keySegment, keyOffset, keySize);
-        vals.appendUnits(1);
         payloads.append(segment, argument.offset(), payloadSize + 1);
         close(time, order);
     }
@@ -281,18 +284,34 @@ public final class UpdateBuffer implements AutoCloseable {
         argument.appendByte(tag);
         argument.append(payload, payloadFrom, payloadSize);
         keys.append(key, keyFrom, keySize);
-        vals.appendUnits(1);
         payloads.append(segment, argument.offset(), payloadSize + 1L);
         close(time, order);
     }
 
     private void close(long time, long diff) {
-        times.append(time);
-        diffs.append(diff);
         count++;
+        if (time == lastTime && diff == lastDiff && alike > 0) {
+            alike++;
+            return;
+        }
+        appendAlike();
+        alike = 1;
+        lastTime = time;
+        lastDiff = diff;
         if (Long.compareUnsigned(time, timeMin) < 0) {
             timeMin = time;
         }
+    }
+
+    private void appendAlike() {
+        if (alike == 1) {
+            times.append(lastTime);
+            diffs.append(lastDiff);
+        } else if (alike > 1) {
+            times.appendRepeated(lastTime, alike);
+            diffs.appendRepeated(lastDiff, alike);
+        }
+        alike = 0;
     }
 
     private void checkCounts() {
@@ -302,7 +321,7 @@ public final class UpdateBuffer implements AutoCloseable {
     }
 
     private void checkUpserts() {
-        if (counts || type.val().kind() != ColumnType.Kind.UNIT) {
+        if (counts || !unitVals) {
             throw new IllegalArgumentException(
                     "an upsert for a trie of "
                             + type
@@ -339,6 +358,7 @@ public final class UpdateBuffer implements AutoCloseable {
     }
 
     private void checkRoom(long keySize, long valSize, long payloadSize) {
+        // offsets of values are 32 bits wide
         if (count >= ROWS_MAX
                 || keys.dataBytes() + keySize > TrieLayout.COLUMN_BYTES_MAX
                 || vals.dataBytes() + valSize > TrieLayout.COLUMN_BYTES_MAX
@@ -369,6 +389,7 @@ public final class UpdateBuffer implements AutoCloseable {
             throw new IllegalArgumentException("a chain of " + out.type() + ", expected " + type);
         }
         if (count > 0) {
+            appendAlike();
             if (isPlain()) {
                 formPlain(out);
             } else {
@@ -381,7 +402,7 @@ public final class UpdateBuffer implements AutoCloseable {
     /** Whether a row is its long key alone. */
     private boolean isPlain() {
         return longKeys
-                && type.val().kind() == ColumnType.Kind.UNIT
+                && unitVals
                 && counts
                 && times.encoding() == TrieLayout.CONSTANT
                 && diffs.encoding() == TrieLayout.CONSTANT;
@@ -479,7 +500,11 @@ public final class UpdateBuffer implements AutoCloseable {
 
     private void formRows(ChainBuilder out) {
         keys.bind(keyColumn);
-        vals.bind(valColumn);
+        if (unitVals) {
+            valColumn.bind(ColumnType.Kind.UNIT, TrieLayout.ABSENT, 0, segment, 0, 0, count);
+        } else {
+            vals.bind(valColumn);
+        }
         times.bind(timeColumn);
         diffs.bind(diffColumn);
         payloads.bind(payloadColumn);
@@ -505,6 +530,7 @@ public final class UpdateBuffer implements AutoCloseable {
         selection.clear(KEPT_BYTES_MAX);
         gather.clear(KEPT_BYTES_MAX);
         count = 0;
+        alike = 0;
         timeMin = -1;
     }
 

@@ -55,6 +55,8 @@ final class UpdateSorter implements AutoCloseable {
     private Column times = keys;
 
     private long at;
+    private long spareAt;
+    private int count;
     private long levelsAt;
     private boolean grouped;
 
@@ -80,7 +82,8 @@ final class UpdateSorter implements AutoCloseable {
         clear(Long.MAX_VALUE);
         long bytes = (long) count * RadixSort.PAIR_BYTES;
         at = entries.reserve(bytes);
-        spare.reserve(bytes);
+        spareAt = spare.reserve(bytes);
+        this.count = count;
         levelsAt = levels.reserve(count + Long.BYTES);
         Words.fill(segment, levelsAt, (count + 7) >>> 3, 0);
         grouped = false;
@@ -88,7 +91,9 @@ final class UpdateSorter implements AutoCloseable {
             setRow(i, i);
         }
         workSize = 0;
-        push(0, count, KEY, 0);
+        if (!isSorted(count)) {
+            push(0, count, KEY, 0);
+        }
         while (workSize > 0) {
             workSize -= 3;
             long range = work[workSize];
@@ -98,6 +103,30 @@ final class UpdateSorter implements AutoCloseable {
                     (int) work[workSize + 1],
                     work[workSize + 2]);
         }
+    }
+
+    /** Whether the rows are in order as they come; then the levels are set. */
+    private boolean isSorted(int count) {
+        int i = 1;
+        while (i < count) {
+            int order = compare(i - 1, i, KEY, 0);
+            if (order > 0) {
+                // the sort sets them anew
+                Words.fill(segment, levelsAt, (i + 7) >>> 3, 0);
+                grouped = false;
+                return false;
+            }
+            setLevel(i, order);
+            i++;
+        }
+        return true;
+    }
+
+    /** Sets how a place differs from the one before, which is not above it. */
+    private void setLevel(int place, int order) {
+        int level = order == 0 ? EQUAL : -order - 1;
+        grouped |= level != NEW_KEY;
+        segment.set(Layouts.BYTE, levelsAt + place, (byte) level);
     }
 
     /** Where pairs are whose second longs are the row numbers in order. */
@@ -148,14 +177,28 @@ final class UpdateSorter implements AutoCloseable {
             return;
         }
         long start = depth + sharedBytes(column, from, to, depth);
-        loadPrefixes(column, from, to, start);
+        boolean allGoOn = loadPrefixes(column, from, to, start);
         sortRange(from, to);
-        refineByteGroups(column, from, to, field, start);
+        if (allGoOn) {
+            refineGroups(from, to, field, start + Long.BYTES);
+        } else {
+            refineByteGroups(column, from, to, field, start);
+        }
     }
 
     private void sortRange(int from, int to) {
         long offset = (long) from * RadixSort.PAIR_BYTES;
-        radix.sortPairs(segment, at + offset, spare.offset() + offset, to - from);
+        long found = radix.sortPairs(segment, at + offset, spareAt + offset, to - from);
+        if (found == at + offset) {
+            return;
+        }
+        if (to - from == count) {
+            spareAt = at;
+            at = found;
+        } else {
+            long bytes = (long) (to - from) * RadixSort.PAIR_BYTES;
+            MemorySegment.copy(segment, found, segment, at + offset, bytes);
+        }
     }
 
     /** The places agree in a whole field: on to the next one. */
@@ -303,9 +346,7 @@ final class UpdateSorter implements AutoCloseable {
         for (int i = from + 1; i < to; i++) {
             int order = compare(row(i - 1), row(i), field, depth);
             assert order <= 0;
-            int level = order == 0 ? EQUAL : -order - 1;
-            grouped |= level != NEW_KEY;
-            segment.set(Layouts.BYTE, levelsAt + i, (byte) level);
+            setLevel(i, order);
         }
     }
 
@@ -354,22 +395,33 @@ final class UpdateSorter implements AutoCloseable {
         }
     }
 
-    private void loadPrefixes(Column column, int from, int to, long depth) {
+    /** Loads the words at {@code depth}; whether all values have bytes after them. */
+    private boolean loadPrefixes(Column column, int from, int to, long depth) {
         long entry = at + (long) from * RadixSort.PAIR_BYTES;
         if (column.isVariable()) {
-            for (int i = from; i < to; i++, entry += RadixSort.PAIR_BYTES) {
-                long row = segment.get(Layouts.LONG, entry + Long.BYTES);
-                long offset = column.offsetOf(row) + depth;
-                segment.set(
-                        Layouts.LONG,
-                        entry,
-                        Bytes.prefix(segment, offset, column.sizeOf(row) - depth));
-            }
-            return;
+            return loadVariable(
+                    segment, column.data() + depth, column.offsets(), depth, entry, to - from);
         }
-        long data = column.data() + depth;
-        long width = column.width();
-        for (int i = from; i < to; i++, entry += RadixSort.PAIR_BYTES) {
+        loadFixed(segment, column.data() + depth, column.width(), depth, entry, to - from);
+        return column.width() - depth > Long.BYTES;
+    }
+
+    private static boolean loadVariable(
+            MemorySegment segment, long data, long offsets, long depth, long entry, int count) {
+        long restMin = Long.MAX_VALUE;
+        for (int i = 0; i < count; i++, entry += RadixSort.PAIR_BYTES) {
+            long row = segment.get(Layouts.LONG, entry + Long.BYTES);
+            long start = Words.getUnsignedInt(segment, offsets, row);
+            long rest = Words.getUnsignedInt(segment, offsets, row + 1) - start - depth;
+            restMin = Math.min(restMin, rest);
+            segment.set(Layouts.LONG, entry, Bytes.prefix(segment, data + start, rest));
+        }
+        return restMin > Long.BYTES;
+    }
+
+    private static void loadFixed(
+            MemorySegment segment, long data, long width, long depth, long entry, int count) {
+        for (int i = 0; i < count; i++, entry += RadixSort.PAIR_BYTES) {
             long row = segment.get(Layouts.LONG, entry + Long.BYTES);
             segment.set(
                     Layouts.LONG, entry, Bytes.prefix(segment, data + row * width, width - depth));

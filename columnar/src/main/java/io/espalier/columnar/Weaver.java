@@ -179,8 +179,11 @@ final class Weaver {
         int order = Column.compare(a, i + countA - 1, b, j + countB - 1);
         if (order < 0) {
             countB = b.gallop(j, j + countB, a, i + countA - 1) - j;
+            // an equal value is the next head there: which of the two groups goes first is open
+            countA -= Column.compare(a, i + countA - 1, b, j + countB) == 0 ? 1 : 0;
         } else if (order > 0) {
             countA = a.gallop(i, i + countA, b, j + countB - 1) - i;
+            countB -= Column.compare(a, i + countA, b, j + countB - 1) == 0 ? 1 : 0;
         } else {
             countA--;
             countB--;
@@ -210,8 +213,7 @@ final class Weaver {
             RunCursor first, TrieView a, RunCursor second, TrieView b, TrieBuilder target) {
         long i = first.update();
         long j = second.update();
-        boolean keyIsOpen =
-                !target.isEmpty() && target.compareLastKey(a.keys(), first.key()) == 0;
+        boolean keyIsOpen = !target.isEmpty() && target.compareLastKey(a.keys(), first.key()) == 0;
         if (keyIsOpen && target.compareLastVal(a.vals(), i) >= 0) {
             return false;
         }

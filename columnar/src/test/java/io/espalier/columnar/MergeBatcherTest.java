@@ -58,11 +58,17 @@ class MergeBatcherTest {
     private static void add(MergeBatcher batcher, UpdateBufferTest.Update u) {
         if (batcher.type().diff() == DiffType.UPSERT) {
             batcher.upsert(
-                    u.key(), 0, u.key().length, u.time(), u.diff(), u.tag(), u.payload(), 0,
+                    u.key(),
+                    0,
+                    u.key().length,
+                    u.time(),
+                    u.diff(),
+                    u.tag(),
+                    u.payload(),
+                    0,
                     u.payload().length);
         } else {
-            batcher.add(
-                    u.key(), 0, u.key().length, u.val(), 0, u.val().length, u.time(), u.diff());
+            batcher.add(u.key(), 0, u.key().length, u.val(), 0, u.val().length, u.time(), u.diff());
         }
     }
 
@@ -71,15 +77,13 @@ class MergeBatcherTest {
         UpdateModel early = new UpdateModel(pending.type);
         pending.rows
                 .entrySet()
-                .removeIf(
-                        entry -> {
-                            boolean isEarly =
-                                    Long.compareUnsigned(entry.getKey().time(), upper) < 0;
-                            if (isEarly) {
-                                early.rows.put(entry.getKey(), entry.getValue());
-                            }
-                            return isEarly;
-                        });
+                .removeIf(entry -> {
+                    boolean isEarly = Long.compareUnsigned(entry.getKey().time(), upper) < 0;
+                    if (isEarly) {
+                        early.rows.put(entry.getKey(), entry.getValue());
+                    }
+                    return isEarly;
+                });
         return early.consolidated();
     }
 
@@ -98,8 +102,7 @@ class MergeBatcherTest {
         boolean paged = random.nextBoolean();
         UpdateModel pending = new UpdateModel(type);
         long order = 1;
-        try (Pager pager =
-                        paged ? TestPagers.openWithoutBudget(memory) : TestPagers.open(memory);
+        try (Pager pager = paged ? TestPagers.openWithoutBudget(memory) : TestPagers.open(memory);
                 MergeBatcher batcher =
                         new MergeBatcher(
                                 pager, type, 1 + random.nextInt(2000), 1 + random.nextInt(1500))) {
@@ -142,12 +145,11 @@ class MergeBatcherTest {
             assertEquals(0, batcher.counters().chunks());
             if (random.nextBoolean()) {
                 UpdateBufferTest.updates(random, type, 500)
-                        .forEach(
-                                u -> {
-                                    if (u.diff() > -5 && u.diff() < 5) {
-                                        add(batcher, u);
-                                    }
-                                });
+                        .forEach(u -> {
+                            if (u.diff() > -5 && u.diff() < 5) {
+                                add(batcher, u);
+                            }
+                        });
             }
         }
     }
@@ -245,7 +247,15 @@ class MergeBatcherTest {
                     for (long key = 0; key < 100; key++) {
                         byte tag = (byte) (order == 2 ? 0 : 1);
                         batcher.upsert(
-                                word(key), 0, 8, 3, order, tag, new byte[] {5}, 0, order == 2 ? 0 : 1);
+                                word(key),
+                                0,
+                                8,
+                                3,
+                                order,
+                                tag,
+                                new byte[] {5},
+                                0,
+                                order == 2 ? 0 : 1);
                     }
                 }
                 try (Batch batch = batcher.seal(4)) {
@@ -425,7 +435,7 @@ class MergeBatcherTest {
                     expected.add(word(key), EMPTY, time, 1);
                     if (i % 1000 == 900) {
                         disk.block();
-                        long upper = 1 + i / 1000;
+                        long upper = 1L + i / 1000;
                         Batch sealed = disk.insist(() -> batcher.seal(upper), refusedSeals);
                         try (sealed) {
                             shipped.addAll(UpdateModel.read(sealed));
@@ -450,6 +460,41 @@ class MergeBatcherTest {
             }
         }
         assertTrue(refusals[0] > 30 && refusedSeals[0] > 30, refusals[0] + " " + refusedSeals[0]);
+    }
+
+    @Test
+    void whatIsGivenBackOrClearedCountsAgainOrNoMore() {
+        // fails when a batch that was not used is lost, or a cleared batcher still holds something
+        try (Pager pager = TestPagers.open(memory);
+                MergeBatcher batcher = new MergeBatcher(pager, LONGS, 2000, 1000)) {
+            assertTrue(batcher.isEmpty());
+            for (long key = 0; key < 1000; key++) {
+                batcher.add(key, key % 2, 1);
+            }
+            assertFalse(batcher.isEmpty());
+            long sizeBytes = batcher.sizeBytes();
+            assertTrue(sizeBytes > 1000 * 8, sizeBytes + " bytes");
+            batcher.giveBack(batcher.seal(1));
+            assertEquals(0, batcher.frontier());
+            batcher.add(7, 0, 5);
+            try (Batch batch = batcher.seal(2)) {
+                UpdateModel model = UpdateModel.read(batch);
+                assertEquals(1001, model.rows.size());
+                assertEquals(
+                        "5:", model.rows.get(new UpdateModel.Row(word(7), EMPTY, 0)).toString());
+            }
+            batcher.add(7, 9, 5);
+            batcher.flush();
+            batcher.add(8, 9, 5);
+            batcher.clear();
+            assertTrue(batcher.isEmpty());
+            assertEquals(0, batcher.sizeBytes());
+            assertEquals(MergeBatcher.NO_TIME, batcher.frontier());
+            batcher.add(9, 9, 5);
+            try (Batch batch = batcher.seal(10)) {
+                assertEquals(1, batch.updateCount());
+            }
+        }
     }
 
     @Test
@@ -484,8 +529,7 @@ class MergeBatcherTest {
         try (Pager pager = TestPagers.open(memory);
                 MergeBatcher batcher = new MergeBatcher(pager, LONGS)) {
             assertThrows(
-                    IllegalArgumentException.class,
-                    () -> batcher.add(1, MergeBatcher.NO_TIME, 1));
+                    IllegalArgumentException.class, () -> batcher.add(1, MergeBatcher.NO_TIME, 1));
             batcher.add(1, MergeBatcher.NO_TIME - 1, 1);
             assertEquals(MergeBatcher.NO_TIME - 1, batcher.frontier());
             try (Batch batch = batcher.seal(MergeBatcher.NO_TIME)) {

@@ -196,7 +196,7 @@ class UpdateBufferTest {
                     add(buffer, u, how);
                     addTo(model, u);
                 }
-                long target = 1 + random.nextInt(random.nextBoolean() ? 1000 : 100_000);
+                long target = 1L + random.nextInt(random.nextBoolean() ? 1000 : 100_000);
                 if (model.overflows()) {
                     long before = buffer.count();
                     assertThrows(ArithmeticException.class, () -> form(buffer, target));

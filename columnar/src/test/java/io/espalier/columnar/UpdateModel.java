@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HexFormat;
@@ -224,8 +225,8 @@ final class UpdateModel {
         private byte[] variable(int pick) {
             Random own = new Random(pick);
             return switch (style) {
-                case 0 -> String.format("k%012d", pick).getBytes();
-                case 1 -> ("k" + pick).getBytes();
+                case 0 -> String.format("k%012d", pick).getBytes(StandardCharsets.US_ASCII);
+                case 1 -> ("k" + pick).getBytes(StandardCharsets.US_ASCII);
                 // zeros only: prefixes of each other that padding must not confuse
                 case 2 -> new byte[pick % 40];
                 case 3 -> {
