@@ -13,6 +13,7 @@ import io.espalier.pager.Pager;
 import io.espalier.testing.SeededProperties;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.NavigableSet;
 import java.util.Random;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -50,7 +51,7 @@ class ChainPropertyTest {
     }
 
     private long target() {
-        return 1 + random.nextInt(random.nextBoolean() ? 200 : 2000);
+        return 1L + random.nextInt(random.nextBoolean() ? 200 : 2000);
     }
 
     @Property(tries = 800)
@@ -128,7 +129,7 @@ class ChainPropertyTest {
             models.add(model);
             batches.add(Tries.form(pager, type, model, 1 + random.nextInt(100_000)));
         }
-        long target = 1 + random.nextInt(100_000);
+        long target = 1L + random.nextInt(100_000);
         try (Batch merged = new Batch(type)) {
             try (ChainBuilder out = Tries.chain(pager, type, target, merged);
                     Merge merge = new Merge(batches, false, 0, out)) {
@@ -170,7 +171,7 @@ class ChainPropertyTest {
 
     private void mergeDisjoint() {
         SortedMap<Row, Diff> model = rows();
-        TreeSet<Datum> keys = Tries.keys(model.keySet());
+        NavigableSet<Datum> keys = Tries.keys(model.keySet());
         if (keys.size() < 2) {
             return;
         }
@@ -307,7 +308,7 @@ class ChainPropertyTest {
                 assertEquals(model, walk(cursor));
                 cursor.rewind();
             }
-            TreeSet<Datum> keys = Tries.keys(model.keySet());
+            NavigableSet<Datum> keys = Tries.keys(model.keySet());
             for (int i = 0; i < 13; i++) {
                 Datum wanted = Tries.datum(type.key(), random.nextInt(13), random.nextBoolean());
                 try (ColumnBuilder probe = Tries.column(memory, type.key(), List.of(wanted))) {
