@@ -37,6 +37,7 @@ public final class TrieView {
     private final Column diffs = new Column();
     private final Column payloads = new Column();
 
+    /** A view of nothing, until it is bound. */
     public TrieView() {}
 
     /**
@@ -232,6 +233,7 @@ public final class TrieView {
         return segment;
     }
 
+    /** The number of distinct keys. */
     public long keyCount() {
         return keyCount;
     }
@@ -281,18 +283,22 @@ public final class TrieView {
         return payloads;
     }
 
+    /** The first val of a key; of {@code keyCount()}, the number of vals. */
     public long valsFrom(long key) {
         return keyBounds.start(key);
     }
 
+    /** The val after the last one of a key. */
     public long valsTo(long key) {
         return keyBounds.end(key);
     }
 
+    /** The first update of a val; of {@code valCount()}, the number of updates. */
     public long updatesFrom(long val) {
         return valBounds.start(val);
     }
 
+    /** The update after the last one of a val. */
     public long updatesTo(long val) {
         return valBounds.end(val);
     }
