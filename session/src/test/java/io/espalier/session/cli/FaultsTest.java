@@ -144,8 +144,7 @@ class FaultsTest {
                 Thread.sleep(10);
             }
             String holder = "process " + child.process.pid();
-            upsert("a\t1\n")
-                    .said(ExitCode.ENVIRONMENT, "in use by " + holder, "close it there");
+            upsert("a\t1\n").said(ExitCode.ENVIRONMENT, "in use by " + holder, "close it there");
             on("scan").said(ExitCode.ENVIRONMENT, holder);
             on("verify").said(ExitCode.ENVIRONMENT, holder);
         }
