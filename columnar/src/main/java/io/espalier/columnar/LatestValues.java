@@ -34,6 +34,7 @@ public final class LatestValues implements AutoCloseable {
 
     private long bytesMax;
 
+    /** Values are copied into memory of this one. */
     public LatestValues(NativeMemory memory) {
         this.memory = memory;
         this.values = new NativeBuffer(memory);

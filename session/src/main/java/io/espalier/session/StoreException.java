@@ -23,6 +23,7 @@ public abstract sealed class StoreException extends RuntimeException {
     public static final class Absent extends StoreException {
         private static final long serialVersionUID = 1L;
 
+        /** What happened, in one line. */
         public Absent(String message) {
             super(message, null);
         }
@@ -32,6 +33,7 @@ public abstract sealed class StoreException extends RuntimeException {
     public static final class Foreign extends StoreException {
         private static final long serialVersionUID = 1L;
 
+        /** What happened, in one line. */
         public Foreign(String message) {
             super(message, null);
         }
@@ -41,6 +43,7 @@ public abstract sealed class StoreException extends RuntimeException {
     public static final class NewerVersion extends StoreException {
         private static final long serialVersionUID = 1L;
 
+        /** What happened, in one line. */
         public NewerVersion(String message) {
             super(message, null);
         }
@@ -50,6 +53,7 @@ public abstract sealed class StoreException extends RuntimeException {
     public static final class Locked extends StoreException {
         private static final long serialVersionUID = 1L;
 
+        /** What happened, in one line. */
         public Locked(String message) {
             super(message, null);
         }
@@ -59,10 +63,12 @@ public abstract sealed class StoreException extends RuntimeException {
     public static final class Damaged extends StoreException {
         private static final long serialVersionUID = 1L;
 
+        /** What happened, in one line, and why. */
         public Damaged(String message, @Nullable Throwable cause) {
             super(message, cause);
         }
 
+        /** What happened, in one line. */
         public Damaged(String message) {
             super(message, null);
         }
@@ -75,10 +81,12 @@ public abstract sealed class StoreException extends RuntimeException {
     public static final class ReadOnly extends StoreException {
         private static final long serialVersionUID = 1L;
 
+        /** What happened, in one line, and why. */
         public ReadOnly(String message, @Nullable Throwable cause) {
             super(message, cause);
         }
 
+        /** What happened, in one line. */
         public ReadOnly(String message) {
             super(message, null);
         }
@@ -88,6 +96,7 @@ public abstract sealed class StoreException extends RuntimeException {
     public static final class DiskFull extends StoreException {
         private static final long serialVersionUID = 1L;
 
+        /** What happened, in one line, and why. */
         public DiskFull(String message, @Nullable Throwable cause) {
             super(message, cause);
         }
@@ -97,6 +106,7 @@ public abstract sealed class StoreException extends RuntimeException {
     public static final class OutOfHistory extends StoreException {
         private static final long serialVersionUID = 1L;
 
+        /** What happened, in one line. */
         public OutOfHistory(String message) {
             super(message, null);
         }
@@ -106,6 +116,7 @@ public abstract sealed class StoreException extends RuntimeException {
     public static final class Failed extends StoreException {
         private static final long serialVersionUID = 1L;
 
+        /** What happened, in one line, and why. */
         public Failed(String message, @Nullable Throwable cause) {
             super(message, cause);
         }

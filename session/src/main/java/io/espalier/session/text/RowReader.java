@@ -124,10 +124,12 @@ public abstract sealed class RowReader permits TsvReader, CsvReader, JsonLinesRe
         return keyArray;
     }
 
+    /** Where the key of the row starts in its array. */
     public final int keyOffset() {
         return keyOffset;
     }
 
+    /** The size of the key of the row in bytes. */
     public final int keySize() {
         return keySize;
     }
@@ -137,10 +139,12 @@ public abstract sealed class RowReader permits TsvReader, CsvReader, JsonLinesRe
         return valueArray;
     }
 
+    /** Where the value of the row starts in its array. */
     public final int valueOffset() {
         return valueOffset;
     }
 
+    /** The size of the value of the row in bytes. */
     public final int valueSize() {
         return valueSize;
     }
@@ -152,10 +156,12 @@ public abstract sealed class RowReader permits TsvReader, CsvReader, JsonLinesRe
         return lines.array();
     }
 
+    /** Where the raw bytes of the row start in their array. */
     public final int rawOffset() {
         return lines.start();
     }
 
+    /** The size of the raw bytes of the row. */
     public final int rawSize() {
         return lines.end() - lines.start();
     }

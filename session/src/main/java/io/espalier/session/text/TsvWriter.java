@@ -19,6 +19,7 @@ public final class TsvWriter {
     private final byte[] buffer;
     private int size;
 
+    /** Writes to a sink, which the caller flushes and closes. */
     public TsvWriter(OutputStream output) {
         this(output, BUFFER_BYTES);
     }

@@ -6,10 +6,12 @@ import java.io.IOException;
 public final class DiskFullException extends IOException {
     private static final long serialVersionUID = 1;
 
+    /** What happened, in one line, and why. */
     public DiskFullException(String message, Throwable cause) {
         super(message, cause);
     }
 
+    /** What happened, in one line. */
     public DiskFullException(String message) {
         super(message);
     }

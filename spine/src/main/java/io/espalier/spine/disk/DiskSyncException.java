@@ -9,10 +9,12 @@ import java.io.IOException;
 public final class DiskSyncException extends IOException {
     private static final long serialVersionUID = 1;
 
+    /** What happened, in one line, and why. */
     public DiskSyncException(String message, Throwable cause) {
         super(message, cause);
     }
 
+    /** What happened, in one line. */
     public DiskSyncException(String message) {
         super(message);
     }

@@ -8,6 +8,7 @@ public final class LockHeldException extends IOException {
 
     private final String holder;
 
+    /** What happened, in one line. */
     public LockHeldException(String path, String holder) {
         super(path + " is locked by " + holder);
         this.holder = holder;

@@ -20,10 +20,12 @@ public interface ManifestState {
     final class MalformedException extends Exception {
         private static final long serialVersionUID = 1;
 
+        /** What happened, in one line. */
         public MalformedException(String message) {
             super(message);
         }
 
+        /** What happened, in one line, and why. */
         public MalformedException(String message, Throwable cause) {
             super(message, cause);
         }
