@@ -98,10 +98,12 @@ public final class Chunk implements AutoCloseable {
         return type;
     }
 
+    /** The number of distinct keys. */
     public long keyCount() {
         return keyCount;
     }
 
+    /** The number of updates: (key, val, time), each with its diff. */
     public long updateCount() {
         return updateCount;
     }
@@ -181,9 +183,7 @@ public final class Chunk implements AutoCloseable {
         @Override
         public void close() {
             pin.close();
-            if (view.binding() == binding) {
-                view.unbind();
-            }
+            view.unbind(binding);
         }
     }
 

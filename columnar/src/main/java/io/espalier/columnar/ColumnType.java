@@ -31,10 +31,16 @@ public record ColumnType(Kind kind, int words) {
         }
     }
 
+    /** One value without content. */
     public static final ColumnType UNIT = new ColumnType(Kind.UNIT, 0);
+
+    /** A signed 64-bit number. */
     public static final ColumnType LONG = new ColumnType(Kind.LONG, 0);
+
+    /** Any number of bytes. */
     public static final ColumnType BYTES = new ColumnType(Kind.BYTES, 0);
 
+    /** Checks the number of words. */
     public ColumnType {
         if (kind == Kind.TUPLE ? words < 1 || words > WORDS_MAX : words != 0) {
             throw new IllegalArgumentException(

@@ -32,6 +32,8 @@ public final class LatestValues implements AutoCloseable {
     /** The probes that no run has decided yet, ascending. */
     private int[] open = {};
 
+    private long bytesMax;
+
     public LatestValues(NativeMemory memory) {
         this.memory = memory;
         this.values = new NativeBuffer(memory);
@@ -47,6 +49,17 @@ public final class LatestValues implements AutoCloseable {
      * @throws IllegalStateException if a run gives a key two values
      */
     public void read(List<? extends Run> runs, Column probes, long asOf) {
+        read(runs, probes, asOf, Long.MAX_VALUE);
+    }
+
+    /**
+     * The same, unless the values take more than {@code bytesMax}: it stops with the value that
+     * exceeds that.
+     *
+     * @return whether all was read; if not, nothing is: ask for fewer
+     */
+    public boolean read(List<? extends Run> runs, Column probes, long asOf, long bytesMax) {
+        this.bytesMax = bytesMax;
         int count = Math.toIntExact(probes.count());
         if (starts.length < count) {
             starts = new long[count];
@@ -59,9 +72,14 @@ public final class LatestValues implements AutoCloseable {
             open[i] = i;
         }
         int left = count;
-        for (int i = runs.size() - 1; i >= 0 && left > 0; i--) {
+        for (int i = runs.size() - 1; i >= 0 && left > 0 && fits(); i--) {
             left = read(runs.get(i), probes, left, asOf);
         }
+        return fits();
+    }
+
+    private boolean fits() {
+        return values.sizeBytes() <= bytesMax;
     }
 
     /**
@@ -71,7 +89,7 @@ public final class LatestValues implements AutoCloseable {
         int kept = 0;
         int next = 0;
         long chunk = 0;
-        while (next < count) {
+        while (next < count && fits()) {
             chunk = run.seek(probes, open[next], chunk);
             if (chunk == run.chunkCount()) {
                 break;
@@ -80,7 +98,7 @@ public final class LatestValues implements AutoCloseable {
                 Column keys = view.keys();
                 long keyCount = view.keyCount();
                 long key = 0;
-                while (next < count) {
+                while (next < count && fits()) {
                     int probe = open[next];
                     key = keys.gallop(key, keyCount, probes, probe);
                     if (key == keyCount) {

@@ -38,6 +38,7 @@ public final class TrieBuilder implements AutoCloseable {
     private final Column lastKey = new Column();
     private final Column lastVal = new Column();
 
+    /** An empty builder of tries of a type, in a memory. */
     public TrieBuilder(NativeMemory memory, TrieType type) {
         this.memory = memory;
         this.segment = memory.segment();
@@ -66,6 +67,7 @@ public final class TrieBuilder implements AutoCloseable {
         return times.count();
     }
 
+    /** Whether nothing was appended since the last seal. */
     public boolean isEmpty() {
         return times.count() == 0;
     }

@@ -17,6 +17,7 @@ public record TrieType(ColumnType key, ColumnType val, DiffType diff) {
     public static final TrieType BYTES_UPSERTS =
             new TrieType(ColumnType.BYTES, ColumnType.UNIT, DiffType.UPSERT);
 
+    /** Checks that keys have content. */
     public TrieType {
         if (key.kind() == ColumnType.Kind.UNIT) {
             throw new IllegalArgumentException(

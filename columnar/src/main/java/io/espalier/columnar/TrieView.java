@@ -37,6 +37,7 @@ public final class TrieView {
     private final Column diffs = new Column();
     private final Column payloads = new Column();
 
+    /** A view of nothing, until it is bound. */
     public TrieView() {}
 
     /**
@@ -98,8 +99,20 @@ public final class TrieView {
     }
 
     /** Counts bindings, so that a pin knows whether the view is still its own. */
-    long binding() {
+    public long binding() {
         return binding;
+    }
+
+    /**
+     * Lets go of bytes that may become another's, unless the view was bound to others since: for
+     * the end of a {@link ChunkPin}.
+     *
+     * @param binding what {@link #binding()} was when the pin bound the view
+     */
+    public void unbind(long binding) {
+        if (this.binding == binding) {
+            unbind();
+        }
     }
 
     /** Lets go of bytes that may become another's: reading through the view fails from here on. */
@@ -220,6 +233,7 @@ public final class TrieView {
         return segment;
     }
 
+    /** The number of distinct keys. */
     public long keyCount() {
         return keyCount;
     }
@@ -269,18 +283,22 @@ public final class TrieView {
         return payloads;
     }
 
+    /** The first val of a key; of {@code keyCount()}, the number of vals. */
     public long valsFrom(long key) {
         return keyBounds.start(key);
     }
 
+    /** The val after the last one of a key. */
     public long valsTo(long key) {
         return keyBounds.end(key);
     }
 
+    /** The first update of a val; of {@code valCount()}, the number of updates. */
     public long updatesFrom(long val) {
         return valBounds.start(val);
     }
 
+    /** The update after the last one of a val. */
     public long updatesTo(long val) {
         return valBounds.end(val);
     }

@@ -172,18 +172,15 @@ final class Weaver {
         return view.keyBounds().stride() == 1 && view.valBounds().stride() == 1;
     }
 
-    /**
-     * Finds ranges of which neither reaches above the other, nor to what the other goes on with;
-     * false if they are too small.
-     */
+    /** Finds ranges of which neither reaches above the other; false if they are too small. */
     private boolean limit(Column a, long i, long endA, Column b, long j, long endB, long most) {
         countA = Math.min(endA - i, most);
         countB = Math.min(endB - j, most);
         int order = Column.compare(a, i + countA - 1, b, j + countB - 1);
         if (order < 0) {
             countB = b.gallop(j, j + countB, a, i + countA - 1) - j;
-            // an equal one may have the earlier time
-            countA -= Column.compare(b, j + countB, a, i + countA - 1) == 0 ? 1 : 0;
+            // an equal value is the next head there: which of the two groups goes first is open
+            countA -= Column.compare(a, i + countA - 1, b, j + countB) == 0 ? 1 : 0;
         } else if (order > 0) {
             countA = a.gallop(i, i + countA, b, j + countB - 1) - i;
             countB -= Column.compare(a, i + countA, b, j + countB - 1) == 0 ? 1 : 0;

@@ -31,16 +31,13 @@ class MeldTest {
 
     /** One image of the rows. */
     private Lease image(TrieType type, SortedMap<Row, Diff> rows) {
-        try (var pager = Tries.pager(memory, 1 << 30)) {
-            Lease[] image = new Lease[1];
-            ImageSink sink = (lease, sealed) -> image[0] = lease;
-            try (ChainBuilder out =
-                    new ChainBuilder(new TrieBuilder(memory, type), 1 << 30, sink)) {
-                Tries.add(memory, out, rows);
-                out.finish();
-            }
-            return image[0];
+        Lease[] image = new Lease[1];
+        ImageSink sink = (lease, sealed) -> image[0] = lease;
+        try (ChainBuilder out = new ChainBuilder(new TrieBuilder(memory, type), 1 << 30, sink)) {
+            Tries.add(memory, out, rows);
+            out.finish();
         }
+        return image[0];
     }
 
     private byte[] bytes(Lease lease) {

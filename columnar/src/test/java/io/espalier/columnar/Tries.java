@@ -17,6 +17,7 @@ import java.util.Collection;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableSet;
 import java.util.Random;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -162,7 +163,7 @@ final class Tries {
                 fold(type, rows, row, new Diff(number, NO_PAYLOAD));
             } else {
                 // an order key says what is set: equal orders are equal upserts
-                long order = random.nextInt(4) - 2;
+                long order = random.nextInt(4) - 2L;
                 Datum payload = datum(ColumnType.BYTES, (int) (order + 2) * 3, false);
                 fold(type, rows, row, new Diff(order, payload));
             }
@@ -291,11 +292,11 @@ final class Tries {
         SortedMap<Row, Diff> rows = new TreeMap<>();
         TrieView view = new TrieView();
         for (long i = 0; i < batch.chunkCount(); i++) {
-            try (ChunkPin pin = batch.open(i, view)) {
-                assertNull(view.firstDisorder());
-                assertEquals(batch.chunk(i).flatBytes(), view.flatBytes());
-                read(view, rows);
-            }
+            ChunkPin pin = batch.open(i, view);
+            assertNull(view.firstDisorder());
+            assertEquals(batch.chunk(i).flatBytes(), view.flatBytes());
+            read(view, rows);
+            pin.close();
         }
         return rows;
     }
@@ -328,7 +329,7 @@ final class Tries {
         return new Diff(view.diffAt(update), payload);
     }
 
-    static TreeSet<Datum> keys(Collection<Row> rows) {
+    static NavigableSet<Datum> keys(Collection<Row> rows) {
         TreeSet<Datum> keys = new TreeSet<>();
         rows.forEach(row -> keys.add(row.key));
         return keys;

@@ -33,7 +33,18 @@ final class Fixture implements AutoCloseable {
     private final Pager inputs;
     private final Path spill;
 
+    private final long targetBytes;
+
+    /** With chunks of the default size. */
     Fixture(Where where) throws IOException {
+        this(where, ChainBuilder.TARGET_BYTES_DEFAULT);
+    }
+
+    /**
+     * @param targetBytes the size from which a chunk is sealed
+     */
+    Fixture(Where where, long targetBytes) throws IOException {
+        this.targetBytes = targetBytes;
         spill = Files.createTempDirectory("espalier-bench");
         memory = NativeMemory.open(NativeMemory.Options.defaults().withWarmBytes(WARM_BYTES));
         PagerOptions options =
@@ -53,12 +64,12 @@ final class Fixture implements AutoCloseable {
 
     /** A chain for inputs, where the fixture wants them. */
     Staging inputs(TrieType type) {
-        return new Staging(inputs, type);
+        return new Staging(inputs, type, targetBytes);
     }
 
     /** A chain for results, which are resident. */
     Staging results(TrieType type) {
-        return new Staging(results, type);
+        return new Staging(results, type, targetBytes);
     }
 
     /** Forms what {@code stage} adds into an input. */
@@ -91,15 +102,11 @@ final class Fixture implements AutoCloseable {
         private Batch batch;
         private ImageSink sink;
 
-        private Staging(Pager pager, TrieType type) {
+        private Staging(Pager pager, TrieType type, long targetBytes) {
             this.pager = pager;
             batch = new Batch(type);
             sink = batch.sink(pager, 0);
-            out =
-                    new ChainBuilder(
-                            new TrieBuilder(pager.memory(), type),
-                            ChainBuilder.TARGET_BYTES_DEFAULT,
-                            this);
+            out = new ChainBuilder(new TrieBuilder(pager.memory(), type), targetBytes, this);
         }
 
         @Override

@@ -132,6 +132,9 @@ final class FileWindow {
     }
 
     private void discard(MappedFile file, int first, int last) {
+        if (!file.canBeReadAgain()) {
+            return;
+        }
         long from = file.blockOffset(first);
         // up to the last page of the file and no further: what follows belongs to others
         long to = file.blockOffset(last) + Extent.pagesUp(file.blockBytes(last));
@@ -186,6 +189,7 @@ final class FileWindow {
         return file;
     }
 
+    @SuppressWarnings("NonAtomicVolatileUpdate") // written under the lock
     private void push(MappedFile file, int block) {
         if (count == files.length) {
             grow();
@@ -196,6 +200,7 @@ final class FileWindow {
         count++;
     }
 
+    @SuppressWarnings("NonAtomicVolatileUpdate") // written under the lock
     private void pop() {
         files[head] = null;
         head = (head + 1) & (files.length - 1);

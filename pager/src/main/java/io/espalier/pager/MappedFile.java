@@ -190,6 +190,11 @@ public final class MappedFile implements AutoCloseable {
         return true;
     }
 
+    /** Whether a file is behind the bytes: a copy in memory would be lost if it were dropped. */
+    boolean canBeReadAgain() {
+        return lease.isMapped();
+    }
+
     long blockOffset(int block) {
         return offset + ((long) block << FileWindow.BLOCK_BITS);
     }

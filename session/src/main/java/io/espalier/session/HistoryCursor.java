@@ -21,7 +21,8 @@ import org.jspecify.annotations.Nullable;
  * by key, so its updates are sorted again by (epoch, key, sign), in a batcher that pages what does
  * not fit into the budget.
  *
- * <p>Owns the snapshot. Its reader uses it on one thread at a time; the store may close it on another.
+ * <p>Owns the snapshot. Its reader uses it on one thread at a time; the store may close it on
+ * another.
  */
 final class HistoryCursor implements ChangeCursor {
 

@@ -59,14 +59,16 @@ final class NativeStore implements Store {
         return Failures.translate(() -> openWith(NativeMemory.open(), directory, options));
     }
 
-    private static NativeStore openWith(
-            NativeMemory memory, Path directory, StoreOptions options) {
-        Pager pager = Pager.open(memory, new MemoryBudget(options.budgetBytes()), pagerOptions(directory, options.readOnly()));
+    private static NativeStore openWith(NativeMemory memory, Path directory, StoreOptions options) {
+        Pager pager =
+                Pager.open(
+                        memory,
+                        new MemoryBudget(options.budgetBytes()),
+                        pagerOptions(directory, options.readOnly()));
         boolean done = false;
         try {
             TraceStore traces =
-                    TraceStore.open(
-                            directory, mode(options), pager, TraceStoreOptions.defaults());
+                    TraceStore.open(directory, mode(options), pager, TraceStoreOptions.defaults());
             done = true;
             return new NativeStore(directory, options, memory, pager, traces);
         } finally {
@@ -82,7 +84,9 @@ final class NativeStore implements Store {
      */
     private static PagerOptions pagerOptions(Path directory, boolean readOnly) {
         return PagerOptions.in(
-                readOnly ? Path.of(System.getProperty("java.io.tmpdir")) : directory.resolve(".spill"));
+                readOnly
+                        ? Path.of(System.getProperty("java.io.tmpdir"))
+                        : directory.resolve(".spill"));
     }
 
     private static StoreDirectory.Mode mode(StoreOptions options) {
@@ -100,21 +104,19 @@ final class NativeStore implements Store {
                                 memory,
                                 MemoryBudget.unlimited(),
                                 pagerOptions(directory, /* readOnly= */ true))) {
-            return Failures.translate(
-                    () -> {
-                        VerifyReport report =
-                                TraceStore.verify(
-                                        directory,
-                                        pager,
-                                        damage ->
-                                                problems.accept(
-                                                        new Problem(
-                                                                Path.of(damage.path()),
-                                                                Math.max(0, damage.offset()),
-                                                                damage.what())));
-                        return new Verification(
-                                report.files(), report.bytes(), report.damages().size());
-                    });
+            return Failures.translate(() -> {
+                VerifyReport report =
+                        TraceStore.verify(
+                                directory,
+                                pager,
+                                damage ->
+                                        problems.accept(
+                                                new Problem(
+                                                        Path.of(damage.path()),
+                                                        Math.max(0, damage.offset()),
+                                                        damage.what())));
+                return new Verification(report.files(), report.bytes(), report.damages().size());
+            });
         }
     }
 
@@ -220,13 +222,11 @@ final class NativeStore implements Store {
     @Override
     public void compact() {
         checkWritable();
-        readers.call(
-                () ->
-                        Failures.translate(
-                                () -> {
-                                    traces.compact();
-                                    return null;
-                                }));
+        readers.call(() ->
+                Failures.translate(() -> {
+                    traces.compact();
+                    return null;
+                }));
     }
 
     @Override
@@ -296,11 +296,10 @@ final class NativeStore implements Store {
             synchronized (tables) {
                 tables.values().forEach(NativeTable::close);
             }
-            Failures.translate(
-                    () -> {
-                        traces.close();
-                        return null;
-                    });
+            Failures.translate(() -> {
+                traces.close();
+                return null;
+            });
         } finally {
             close(pager, memory);
         }

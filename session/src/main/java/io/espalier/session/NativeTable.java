@@ -253,15 +253,9 @@ final class NativeTable implements Table {
             RowCursor cursor =
                     snapshot == null
                             ? new EmptyCursor(store.readers(), memory.segment())
-                            : Failures.translate(
-                                    () ->
-                                            new ScanCursor(
-                                                    store.readers(),
-                                                    memory,
-                                                    snapshot,
-                                                    from,
-                                                    to,
-                                                    asOf));
+                            : Failures.translate(() ->
+                                    new ScanCursor(
+                                            store.readers(), memory, snapshot, from, to, asOf));
             done = true;
             return cursor;
         } finally {
@@ -296,13 +290,9 @@ final class NativeTable implements Table {
             ChangeCursor cursor =
                     snapshot == null
                             ? new EmptyCursor(store.readers(), memory.segment())
-                            : Failures.translate(
-                                    () ->
-                                            new HistoryCursor(
-                                                    store.readers(),
-                                                    store.pager(),
-                                                    snapshot,
-                                                    sinceEpoch));
+                            : Failures.translate(() ->
+                                    new HistoryCursor(
+                                            store.readers(), store.pager(), snapshot, sinceEpoch));
             done = true;
             return cursor;
         } finally {

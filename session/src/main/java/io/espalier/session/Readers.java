@@ -6,8 +6,8 @@ import java.util.concurrent.locks.StampedLock;
 import java.util.function.Supplier;
 
 /**
- * Who reads a store: the calls under way, and the cursors that are open. Closing the store waits for
- * the calls, ends the cursors, and lets nobody in any more.
+ * Who reads a store: the calls under way, and the cursors that are open. Closing the store waits
+ * for the calls, ends the cursors, and lets nobody in any more.
  */
 final class Readers {
 
@@ -44,12 +44,11 @@ final class Readers {
 
     /** Opens a cursor that is closed with the store, unless it was {@link #left} before. */
     <C extends RowCursor> C open(Supplier<C> opening) {
-        return call(
-                () -> {
-                    C cursor = opening.get();
-                    cursors.add(cursor);
-                    return cursor;
-                });
+        return call(() -> {
+            C cursor = opening.get();
+            cursors.add(cursor);
+            return cursor;
+        });
     }
 
     /** A cursor is closed. */

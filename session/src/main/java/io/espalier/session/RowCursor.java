@@ -10,13 +10,17 @@ import java.lang.foreign.MemorySegment;
  * {@code next()} or {@code close()}. Offsets count within {@link #segment()}, which may change from
  * row to row. A cursor sees one epoch, whatever is committed meanwhile, and holds its bytes until
  * it is closed. One thread at a time.
+ *
+ * <p>Asked for a row where there is none, or after it or its store was closed, it throws {@link
+ * IllegalStateException}.
  */
 public interface RowCursor extends AutoCloseable {
 
     /**
      * Moves to the next row; false after the last one, and then for ever.
      *
-     * @throws StoreException.Damaged if the next row cannot be read
+     * @throws StoreException.Damaged if the next row cannot be read; then each time, since what
+     *     follows it would not be all that follows
      */
     boolean next();
 

@@ -16,9 +16,10 @@ import java.util.function.Consumer;
  * }
  * }</pre>
  *
- * <p>One process owns a store for writing at a time, and in it one {@code Store}; one thread at a
- * time stages, commits and closes. Any thread may read. What is committed survives the end of the
- * process at any moment; what is only staged does not.
+ * <p>One process owns a store for writing at a time, and in it one {@code Store}, or any number of
+ * them have it open for reading. One thread at a time stages and commits. Any thread may read,
+ * beside the writer too. What is committed survives the end of the process at any moment; what is
+ * only staged does not.
  */
 public interface Store extends AutoCloseable {
 
@@ -38,12 +39,13 @@ public interface Store extends AutoCloseable {
 
     /**
      * Reads every byte of the store in {@code directory} and checks every checksum and invariant,
-     * also of a store that is too damaged to be opened. Takes no lock and changes nothing.
+     * also of a store that is too damaged to be opened. It changes nothing, and keeps writers out
+     * meanwhile.
      *
      * @param problems is told each problem as it is found
      * @return what was looked at, and how many problems there are
-     * @throws StoreException if there is no store to look at, it is newer than this version, or the
-     *     operating system refuses to read it; damage is reported, not thrown
+     * @throws StoreException if there is no store to look at, it is newer than this version, it is
+     *     being written, or the operating system refuses to read it; damage is reported, not thrown
      */
     static Verification verify(Path directory, Consumer<Problem> problems) {
         return NativeStore.verify(directory, problems);
@@ -70,12 +72,14 @@ public interface Store extends AutoCloseable {
      * When it returns, the epoch survives whatever happens to the process.
      *
      * @return the epoch, one more than the last; or the last one, if nothing was staged
-     * @throws StoreException if that is not possible; then nothing of the epoch is visible, now or
-     *     after reopening, and what was staged is still staged: commit again or roll back
+     * @throws StoreException if that is not possible; then nothing of the epoch is visible, and
+     *     what was staged is still staged: stage more, commit again, or roll back. After {@code
+     *     Failed} because a sync failed the store takes no more commits, and whether the epoch is
+     *     there is known when it is opened again: there whole, or not at all
      */
     long commit();
 
-    /** Forgets what was staged since the last commit. */
+    /** Forgets what was staged since the last commit; after any failure too. */
     void rollback();
 
     /** The last committed epoch; 0 if there is none yet. */
@@ -87,10 +91,20 @@ public interface Store extends AutoCloseable {
     /**
      * Brings every table to a single run, without what its history no longer needs. Takes as long
      * as reading and writing everything once; staged writes are not touched.
+     *
+     * @throws StoreException if a file cannot be read or written; what is done by then stays done
      */
     void compact();
 
-    /** Closes the store. What was staged and not committed is dropped. Closing twice is fine. */
+    /**
+     * Closes the store. What was staged and not committed is dropped. Calls of other threads that
+     * are under way are waited for; every later call throws {@link IllegalStateException}. Cursors
+     * that are still open are closed with it: their calls throw {@link IllegalStateException} too,
+     * as does reading bytes that they lent. Closing twice is fine.
+     *
+     * @throws StoreException if the end could not be noted on disk. The store is closed all the
+     *     same, nothing that was committed is lost, and opening it again looks after the rest
+     */
     @Override
     void close();
 }

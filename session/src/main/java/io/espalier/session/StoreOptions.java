@@ -4,11 +4,14 @@ package io.espalier.session;
  * How to open a store.
  *
  * @param create whether an absent store is made; otherwise it is {@link StoreException.Absent}
- * @param readOnly whether the store is only read: no lock is taken, nothing is written, and what is
- *     seen is the last epoch that was committed when it was opened. Excludes {@code create}
+ * @param readOnly whether the store is only read: nothing is written, and what is seen is the last
+ *     epoch that was committed. Others may read it at the same time; writers are kept out, and a
+ *     writer keeps readers out. Excludes {@code create}
  * @param budgetBytes how many native bytes may be resident before cold ones are paged out
  * @param historyEpochs how many epochs before the last one stay distinguishable, for {@code scan}
- *     as of an epoch and for {@code changes} since one; {@link #HISTORY_ALL} keeps them all
+ *     as of an epoch and for {@code changes} since one; {@link #HISTORY_ALL} keeps them all. Takes
+ *     effect on a table with each commit that writes to it; what is older is folded as compaction
+ *     comes by
  */
 public record StoreOptions(boolean create, boolean readOnly, long budgetBytes, long historyEpochs) {
 

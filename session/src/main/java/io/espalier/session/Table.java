@@ -18,8 +18,9 @@ import org.jspecify.annotations.Nullable;
  * a value 0 to {@value Limits#VALUE_BYTES_MAX} bytes ({@link Limits}); what exceeds them is refused
  * with {@link IllegalArgumentException} and stages nothing. Every method throws {@link
  * IllegalStateException} once the store is closed, and {@link StoreException.Damaged} if it meets
- * bytes that fail their check; the writing ones throw {@link StoreException.ReadOnly} on a store
- * opened for reading.
+ * bytes that fail their check. The writing ones throw {@link StoreException.ReadOnly} on a store
+ * opened for reading, and {@link StoreException.DiskFull} if what is staged exceeds the budget and
+ * there is no room to page it out; that one write is not staged then, those before are.
  */
 public interface Table {
 

@@ -185,8 +185,8 @@ public final class UpsertOperator implements AutoCloseable {
 
     /**
      * Takes an {@link #advanceInput} back as far as nothing was settled: commands at {@code upper}
-     * and later may come after all. For an input that is cut into epochs by its commits: if a commit
-     * fails, its epoch goes on.
+     * and later may come after all. For an input that is cut into epochs by its commits: if a
+     * commit fails, its epoch goes on.
      *
      * @throws IllegalStateException if a drain is not settled
      * @throws IllegalArgumentException if a time that is not below {@code upper} was settled
@@ -314,7 +314,7 @@ public final class UpsertOperator implements AutoCloseable {
             count += run.updateCount();
         }
         long rowBytes = Math.max(1, bytes / Math.max(1, count));
-        return (int) Math.clamp(WINDOW_BYTES_MAX / rowBytes, 1, WINDOW_KEYS_MAX);
+        return Math.clamp(WINDOW_BYTES_MAX / rowBytes, 1, WINDOW_KEYS_MAX);
     }
 
     private void drainWindow(
@@ -328,7 +328,15 @@ public final class UpsertOperator implements AutoCloseable {
         if (probes.count() == 0) {
             return;
         }
-        old.read(trace, probes.column(), time - 1);
+        boolean one = toKey - fromKey == 1;
+        long bytesMax = one ? Long.MAX_VALUE : 2 * WINDOW_BYTES_MAX;
+        if (!old.read(trace, probes.column(), time - 1, bytesMax)) {
+            // values that are much larger than most
+            long middle = (fromKey + toKey) >>> 1;
+            drainWindow(fromKey, middle, time, trace, out);
+            drainWindow(middle, toKey, time, trace, out);
+            return;
+        }
         int probe = 0;
         for (long key = fromKey; key < toKey; key++) {
             long update = updateAt(key, time);

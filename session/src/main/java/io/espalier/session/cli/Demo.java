@@ -74,7 +74,8 @@ final class Demo {
         boolean whole;
         try (Store store = shell.stores().open(directory, options.withCreate(false))) {
             say("reopened in %.3f s at epoch %d", seconds(start), store.epoch());
-            whole = checkPoints(store) & checkScan(store);
+            boolean pointsRight = checkPoints(store);
+            whole = checkScan(store) && pointsRight;
             shell.print("\n" + report(stats, store.stats()));
         }
         OptionalLong peak = ProcessFacts.peakResidentBytes();

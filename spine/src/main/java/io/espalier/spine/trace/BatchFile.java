@@ -2,34 +2,37 @@ package io.espalier.spine.trace;
 
 import io.espalier.columnar.ChunkPin;
 import io.espalier.columnar.Column;
-import io.espalier.columnar.ImageException;
 import io.espalier.columnar.Run;
 import io.espalier.columnar.TrieType;
 import io.espalier.columnar.TrieView;
-import io.espalier.memory.Checksums;
 import io.espalier.memory.Layouts;
 import io.espalier.memory.Lease;
-import io.espalier.pager.DamagedPageException;
 import io.espalier.pager.MappedFile;
 import io.espalier.pager.Pager;
 import io.espalier.spine.PartRef;
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.VarHandle;
 import java.nio.file.Path;
+import java.util.Collection;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLongArray;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A durable batch file as a run: mapped when it is first read, its chunks read in place. Each chunk
- * is checked when it is first opened, header, index and footer when the file is.
+ * is checked when it is first opened; header, index and footer when the file is.
  *
- * <p>Counted: the trace holds it while its spine lists it, each snapshot while it is open; the last
- * one closes the mapping, and deletes the file if the trace let it go for good. Thread-safe.
+ * <p>Counted: the trace holds it while its spine lists it, each snapshot while it is open, and each
+ * pin until it is closed. The last one closes the mapping, and deletes the file if the trace let it
+ * go for good. Whoever reads without a hold is told that the file is closed, whatever happens
+ * meanwhile. Thread-safe.
  */
 final class BatchFile implements Run {
 
-    private final StoreDirectory directory;
+    /** The blocks in which a mapped file is dropped from memory. */
+    private static final long DROP_BYTES = 1 << 16;
+
+    private final BatchFolder folder;
     private final Pager pager;
     private final PartRef part;
     private final AtomicInteger holders = new AtomicInteger(1);
@@ -37,26 +40,26 @@ final class BatchFile implements Run {
 
     private volatile @Nullable Opened opened;
 
-    BatchFile(StoreDirectory directory, Pager pager, PartRef part) {
-        this.directory = directory;
+    BatchFile(BatchFolder folder, Pager pager, PartRef part) {
+        this.folder = folder;
         this.pager = pager;
         this.part = part;
     }
 
     /** The file once it is mapped and its own structure is checked. */
-    private static final class Opened {
+    static final class Opened {
         final MappedFile file;
         final MemorySegment segment;
         final long offset;
         final TrieView index;
-        final AtomicLongArray checked;
+        private final AtomicLongArray checked;
 
         Opened(MappedFile file, MemorySegment segment, TrieView index) {
             this.file = file;
             this.segment = segment;
             this.offset = file.offset();
             this.index = index;
-            this.checked = new AtomicLongArray((int) ((index.valCount() + 63) >>> 6));
+            this.checked = new AtomicLongArray(Math.toIntExact((index.valCount() + 63) >>> 6));
         }
 
         long entry(long chunk, int field) {
@@ -71,10 +74,22 @@ final class BatchFile implements Run {
         long chunkSize(long chunk) {
             return segment.get(Layouts.LONG, entry(chunk, BatchFileFormat.ENTRY_SIZE_AT));
         }
+
+        private boolean isChecked(long chunk) {
+            return (checked.get((int) (chunk >>> 6)) & 1L << chunk) != 0;
+        }
+
+        private void markChecked(long chunk) {
+            checked.getAndUpdate((int) (chunk >>> 6), bits -> bits | 1L << chunk);
+        }
     }
 
     PartRef part() {
         return part;
+    }
+
+    Pager pager() {
+        return pager;
     }
 
     String fileName() {
@@ -83,10 +98,10 @@ final class BatchFile implements Run {
 
     // ---- who holds it -------------------------------------------------------------------------
 
+    /** Takes a hold. */
     void retain() {
-        int before = holders.getAndUpdate(n -> n == 0 ? 0 : n + 1);
-        if (before == 0) {
-            throw new IllegalStateException(fileName() + " is closed");
+        if (holders.getAndUpdate(n -> n == 0 ? 0 : n + 1) == 0) {
+            throw closed();
         }
     }
 
@@ -99,19 +114,53 @@ final class BatchFile implements Run {
             synchronized (this) {
                 Opened current = opened;
                 if (current != null) {
-                    current.file.close();
+                    // in this order: whoever still sees it afterwards has read the file's bytes
                     opened = null;
+                    VarHandle.fullFence();
+                    current.file.close();
                 }
             }
             if (obsolete) {
-                directory.deleteBatchFile(part.fileId());
+                folder.delete(part.fileId());
             }
         }
     }
 
-    // ---- reading ------------------------------------------------------------------------------
+    /** Lets a hold on each file go, whatever letting go of one of them throws. */
+    static void releaseAll(Collection<BatchFile> files, boolean forGood) {
+        RuntimeException exception = null;
+        Error error = null;
+        for (BatchFile file : files) {
+            try {
+                file.release(forGood);
+            } catch (RuntimeException e) {
+                exception = e;
+            } catch (Error e) {
+                error = e;
+            }
+        }
+        if (error != null) {
+            throw error;
+        }
+        if (exception != null) {
+            throw exception;
+        }
+    }
 
-    private Opened opened() {
+    private IllegalStateException closed() {
+        return new IllegalStateException(
+                folder.disk().describe(fileName()) + " is closed; nobody holds it any more");
+    }
+
+    // ---- opening ------------------------------------------------------------------------------
+
+    /**
+     * The file, mapped.
+     *
+     * @throws IllegalStateException if nobody holds it, or the store was closed
+     */
+    Opened opened() {
+        folder.checkOpen();
         Opened current = opened;
         return current != null ? current : open();
     }
@@ -122,15 +171,15 @@ final class BatchFile implements Run {
             return current;
         }
         if (holders.get() == 0) {
-            throw new IllegalStateException(fileName() + " is closed");
+            throw closed();
         }
-        long bytes = part.sizeBytes();
-        Path path = Path.of(directory.disk().describe(fileName()));
-        Lease lease = directory.mapBatchFile(pager.memory(), part.fileId(), bytes);
-        MappedFile file = pager.map(path, lease);
+        BatchFileCheck.checkSize(this);
+        Path path = Path.of(folder.disk().describe(fileName()));
+        MappedFile file = map(path);
         boolean done = false;
         try {
-            Opened made = new Opened(file, pager.memory().segment(), checkStructure(file));
+            TrieView index = BatchFileCheck.checkStructure(this, file);
+            Opened made = new Opened(file, pager.memory().segment(), index);
             opened = made;
             done = true;
             return made;
@@ -141,112 +190,31 @@ final class BatchFile implements Run {
         }
     }
 
-    /** Checks header, footer and fence index; returns the index. */
-    private TrieView checkStructure(MappedFile file) {
-        MemorySegment segment = pager.memory().segment();
-        long base = file.offset();
-        long size = part.sizeBytes();
-        if (size < BatchFileFormat.HEADER_BYTES + BatchFileFormat.FOOTER_BYTES) {
-            throw damaged(0, "the file has " + size + " bytes; that is no batch file");
-        }
-        load(file, 0, BatchFileFormat.HEADER_BYTES);
-        int headerSum =
-                Checksums.crc32c(
-                        segment,
-                        base + BatchFileFormat.HEADER_VERSION_AT,
-                        BatchFileFormat.HEADER_BYTES - BatchFileFormat.HEADER_VERSION_AT);
-        int headerFound = segment.get(Layouts.INT, base + BatchFileFormat.HEADER_CHECKSUM_AT);
-        if (segment.get(Layouts.LONG, base) != BatchFileFormat.MAGIC || headerSum != headerFound) {
-            throw damaged(
-                    0,
-                    "the header has CRC32C "
-                            + hex(headerSum)
-                            + ", expected "
-                            + hex(headerFound)
-                            + "; the file is not a batch file, or its header is damaged");
-        }
-        checkId(segment, base + BatchFileFormat.HEADER_ID_AT, 0);
-        long footerAt = size - BatchFileFormat.FOOTER_BYTES;
-        long footer = base + footerAt;
-        load(file, footerAt, BatchFileFormat.FOOTER_BYTES);
-        int found = segment.get(Layouts.INT, footer + BatchFileFormat.FOOTER_CHECKSUM_AT);
-        int sum =
-                Checksums.crc32c(
-                        segment,
-                        footer + BatchFileFormat.FOOTER_VERSION_AT,
-                        BatchFileFormat.FOOTER_BYTES - BatchFileFormat.FOOTER_VERSION_AT);
-        if (segment.get(Layouts.LONG, footer) != BatchFileFormat.FOOTER_MAGIC || sum != found) {
-            throw damaged(
-                    footerAt, "the footer has CRC32C " + hex(sum) + ", expected " + hex(found));
-        }
-        checkId(segment, footer + BatchFileFormat.FOOTER_ID_AT, footerAt);
-        long indexAt = segment.get(Layouts.LONG, footer + BatchFileFormat.FOOTER_INDEX_AT);
-        long indexSize = segment.get(Layouts.LONG, footer + BatchFileFormat.FOOTER_INDEX_SIZE_AT);
-        long chunks = segment.get(Layouts.LONG, footer + BatchFileFormat.FOOTER_CHUNKS_AT);
-        long updates = segment.get(Layouts.LONG, footer + BatchFileFormat.FOOTER_UPDATES_AT);
-        if (segment.get(Layouts.LONG, footer + BatchFileFormat.FOOTER_SIZE_AT) != size
-                || updates != part.updateCount()
-                || indexAt < BatchFileFormat.HEADER_BYTES
-                || indexSize < 0
-                || indexAt + indexSize != footerAt) {
-            throw damaged(footerAt, "the footer does not fit the file, or the manifest");
-        }
-        load(file, indexAt, indexSize);
-        TrieView index = new TrieView();
+    private MappedFile map(Path path) {
+        Lease lease = folder.map(pager.memory(), part.fileId(), part.sizeBytes());
+        boolean done = false;
         try {
-            TrieView.check(segment, base + indexAt, indexSize);
-            index.bind(pager.memory(), base + indexAt);
-        } catch (ImageException e) {
-            throw damaged(indexAt, "the fence index: " + e.getMessage());
-        }
-        if (index.valCount() != chunks || !index.type().equals(TrieType.BYTES_TO_BYTES)) {
-            throw damaged(
-                    indexAt,
-                    "the fence index has " + index.valCount() + " chunks, expected " + chunks);
-        }
-        long next = BatchFileFormat.HEADER_BYTES;
-        for (long chunk = 0; chunk < chunks; chunk++) {
-            long entry = index.vals().offsetOf(chunk);
-            long offset = Long.reverseBytes(segment.get(Layouts.LONG, entry));
-            long bytes = segment.get(Layouts.LONG, entry + BatchFileFormat.ENTRY_SIZE_AT);
-            if (index.vals().sizeOf(chunk) != BatchFileFormat.ENTRY_BYTES
-                    || offset != next
-                    || bytes < 1
-                    || bytes > indexAt - offset) {
-                throw damaged(indexAt, "the fence index places chunk " + chunk + " at " + offset);
+            MappedFile file = pager.map(path, lease);
+            done = true;
+            return file;
+        } finally {
+            if (!done) {
+                lease.close();
             }
-            next = offset + bytes;
-        }
-        if (next != indexAt) {
-            throw damaged(indexAt, "the chunks end at " + next + ", expected " + indexAt);
-        }
-        return index;
-    }
-
-    private void checkId(MemorySegment segment, long at, long fileOffset) {
-        long id = segment.get(Layouts.LONG, at);
-        if (id != part.fileId()) {
-            throw damaged(
-                    fileOffset, "the file says it is batch " + id + ", expected " + part.fileId());
         }
     }
 
-    private void load(MappedFile file, long from, long size) {
-        try {
-            file.load(from, size);
-        } catch (DamagedPageException e) {
-            throw damaged(from, String.valueOf(e.getMessage()));
-        }
-    }
-
-    private StoreException.Damaged damaged(long offset, String what) {
+    StoreException.Damaged damaged(long offset, String what) {
         return new StoreException.Damaged(
-                new Damage(directory.disk().describe(fileName()), offset, what));
+                new Damage(folder.disk().describe(fileName()), offset, what));
     }
 
-    private static String hex(int checksum) {
-        return "0x" + Integer.toHexString(checksum);
+    /** How many bytes the file has now, which may differ from what the manifest says. */
+    long bytesOnDisk() {
+        return folder.sizeBytes(part.fileId());
     }
+
+    // ---- reading ------------------------------------------------------------------------------
 
     @Override
     public TrieType type() {
@@ -270,103 +238,105 @@ final class BatchFile implements Run {
 
     @Override
     public long seek(Column probes, long probe, long from) {
-        TrieView index = opened().index;
+        Opened current = opened();
+        TrieView index = current.index;
         if (from >= index.valCount()) {
             return from;
         }
-        long key = index.keys().gallop(index.keyOfVal(from), index.keyCount(), probes, probe);
-        return key == index.keyCount() ? index.valCount() : Math.max(from, index.valsFrom(key));
+        long found;
+        try {
+            Column keys = index.keys();
+            long key = keys.gallop(index.keyOfVal(from), index.keyCount(), probes, probe);
+            found =
+                    key == index.keyCount()
+                            ? index.valCount()
+                            : Math.max(from, index.valsFrom(key));
+        } catch (IndexOutOfBoundsException e) {
+            throw opened == current ? e : closed();
+        }
+        // without a hold the bytes may have become another's on the way: the answer is void then
+        VarHandle.acquireFence();
+        if (opened != current) {
+            throw closed();
+        }
+        return found;
     }
 
     @Override
     public ChunkPin open(long chunk, TrieView view) {
-        Opened current = opened();
-        long at = current.chunkOffset(chunk);
-        long size = current.chunkSize(chunk);
-        int word = (int) (chunk >>> 6);
-        long bit = 1L << chunk;
-        if ((current.checked.get(word) & bit) == 0) {
-            check(current, at, size);
-            current.checked.getAndUpdate(word, bits -> bits | bit);
+        retain();
+        boolean done = false;
+        try {
+            Opened current = opened();
+            if (chunk < 0 || chunk >= current.index.valCount()) {
+                throw new IndexOutOfBoundsException(
+                        "chunk " + chunk + " of " + current.index.valCount());
+            }
+            long at = current.chunkOffset(chunk);
+            long size = current.chunkSize(chunk);
+            if (!current.isChecked(chunk)) {
+                BatchFileCheck.checkChunk(this, current, at, size);
+                current.markChecked(chunk);
+            }
+            view.bind(pager.memory(), current.offset + at);
+            ChunkPin pin = new Opening(this, current, at, size, view, view.binding());
+            done = true;
+            return pin;
+        } finally {
+            if (!done) {
+                release(false);
+            }
         }
-        view.bind(pager.memory(), current.offset + at);
-        return () -> current.file.touched(at, size);
     }
 
-    private void check(Opened current, long at, long size) {
-        load(current.file, at, size);
-        try {
-            TrieView.check(current.segment, current.offset + at, size);
-        } catch (ImageException e) {
-            throw damaged(at, e.getMessage() + "; the chunk's " + size + " bytes are lost");
+    /** A hold on the file, and the binding of a view, that end together. */
+    private static final class Opening implements ChunkPin {
+        private final BatchFile file;
+        private final Opened opened;
+        private final long at;
+        private final long size;
+        private final TrieView view;
+        private final long binding;
+        private boolean open = true;
+
+        Opening(BatchFile file, Opened opened, long at, long size, TrieView view, long binding) {
+            this.file = file;
+            this.opened = opened;
+            this.at = at;
+            this.size = size;
+            this.view = view;
+            this.binding = binding;
+        }
+
+        @Override
+        public void close() {
+            if (!open) {
+                throw new IllegalStateException(
+                        "a pin of " + file.fileName() + " is closed a second time");
+            }
+            open = false;
+            view.unbind(binding);
+            try {
+                opened.file.touched(at, size);
+            } finally {
+                file.release(false);
+            }
         }
     }
 
     /**
-     * Reads everything and checks everything: each chunk, and that chunks, index and footer agree.
-     *
-     * @throws StoreException.Damaged at the first problem of the structure
+     * Drops what lies behind a merge from memory: all but the block in which the next chunk starts.
      */
-    void verify(Consumer<Damage> problems) {
-        Opened current;
-        try {
-            current = opened();
-        } catch (StoreException.Damaged e) {
-            problems.accept(e.damage());
-            return;
-        }
-        TrieView view = new TrieView();
-        TrieView previous = new TrieView();
-        boolean hasPrevious = false;
-        long updates = 0;
-        for (long chunk = 0; chunk < current.index.valCount(); chunk++) {
-            long at = current.chunkOffset(chunk);
-            long size = current.chunkSize(chunk);
-            try {
-                check(current, at, size);
-                view.bind(pager.memory(), current.offset + at);
-                verifyChunk(current, chunk, view, hasPrevious ? previous : null);
-                updates += view.updateCount();
-                if (hasPrevious) {
-                    current.file.drop(previous.offset() - current.offset, previous.sizeBytes());
-                }
-                previous.bind(pager.memory(), current.offset + at);
-                hasPrevious = true;
-            } catch (StoreException.Damaged e) {
-                problems.accept(e.damage());
-                hasPrevious = false;
-                updates = -1L << 62;
-            }
-        }
-        if (updates >= 0 && updates != part.updateCount()) {
-            problems.accept(
-                    damaged(
-                                    part.sizeBytes() - BatchFileFormat.FOOTER_BYTES,
-                                    "the chunks hold "
-                                            + updates
-                                            + " updates, expected "
-                                            + part.updateCount())
-                            .damage());
-        }
-        current.file.drop(0, part.sizeBytes());
-    }
-
-    private void verifyChunk(Opened current, long chunk, TrieView view, @Nullable TrieView before) {
+    @Override
+    public void passed(long chunk) {
+        Opened current = opened();
         long at = current.chunkOffset(chunk);
-        if (!view.type().equals(type())) {
-            throw damaged(at, "the chunk holds " + view.type() + ", expected " + type());
-        }
-        String disorder = view.firstDisorder();
-        if (disorder != null) {
-            throw damaged(at, disorder);
-        }
-        if (before != null && !before.endsBelow(view)) {
-            throw damaged(at, "the chunk does not start above the one before");
-        }
-        Column fences = current.index.keys();
-        long fence = current.index.keyOfVal(chunk);
-        if (Column.compare(fences, fence, view.keys(), view.keyCount() - 1) != 0) {
-            throw damaged(at, "the chunk's last key is not that of the fence index");
+        long end = at + current.chunkSize(chunk);
+        boolean last = chunk == current.index.valCount() - 1;
+        long from = at & -DROP_BYTES;
+        long to = last ? end : end & -DROP_BYTES;
+        if (from < to) {
+            current.file.drop(from, to - from);
         }
     }
 }

@@ -12,7 +12,6 @@ import io.espalier.memory.Lease;
 import io.espalier.memory.NativeMemory;
 import io.espalier.spine.PartRef;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
@@ -28,7 +27,9 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
     /** An index is one image: its chunks are cut nowhere. */
     private static final long INDEX_BYTES_MAX = 1L << 29;
 
-    private final NativeMemory memory;
+    /** What is handed to the disk at once. */
+    private static final long WRITE_BYTES_MAX = 1L << 28;
+
     private final MemorySegment segment;
     private final NewBatchFile file;
     private final ChainBuilder index;
@@ -40,17 +41,48 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
     private long timeMax;
     private long diffSum;
 
-    BatchFileWriter(NativeMemory memory, NewBatchFile file) {
-        this.memory = memory;
+    /** Whether the file may end within what was appended last: then nothing may follow. */
+    private boolean torn;
+
+    private boolean closed;
+
+    private BatchFileWriter(NativeMemory memory, NewBatchFile file, Lease entry) {
         this.segment = memory.segment();
         this.file = file;
+        this.entry = entry;
         this.index =
                 new ChainBuilder(
                         new TrieBuilder(memory, TrieType.BYTES_TO_BYTES),
                         INDEX_BYTES_MAX,
                         this::takeIndex);
-        this.entry = memory.allocate(BatchFileFormat.FOOTER_BYTES);
-        writeHeader();
+    }
+
+    /**
+     * Begins a batch file.
+     *
+     * @param file belongs to the writer from here on, also if this throws
+     * @throws StoreException if the disk refuses
+     */
+    static BatchFileWriter create(NativeMemory memory, NewBatchFile file) {
+        Lease entry = null;
+        BatchFileWriter writer = null;
+        boolean done = false;
+        try {
+            entry = memory.allocate(BatchFileFormat.FOOTER_BYTES);
+            writer = new BatchFileWriter(memory, file, entry);
+            writer.writeHeader();
+            done = true;
+            return writer;
+        } finally {
+            if (!done && writer != null) {
+                writer.close();
+            } else if (!done) {
+                if (entry != null) {
+                    entry.close();
+                }
+                file.close();
+            }
+        }
     }
 
     private void writeHeader() {
@@ -69,6 +101,7 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
     @Override
     public void accept(Lease image, TrieView view) {
         try (image) {
+            checkWhole();
             TrieView.stamp(segment, image.offset());
             long at = entry.offset();
             segment.set(
@@ -104,6 +137,15 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
     }
 
     private void takeIndex(Lease image, TrieView view) {
+        if (indexImage != null) {
+            image.close();
+            throw new IllegalStateException(
+                    "the fence index of a batch file of "
+                            + chunkCount
+                            + " chunks exceeds "
+                            + INDEX_BYTES_MAX
+                            + " bytes; make larger chunks");
+        }
         TrieView.stamp(segment, image.offset());
         indexImage = image;
     }
@@ -117,8 +159,10 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
      * Writes index and footer and makes all of it durable.
      *
      * @return what a batch says of the file
+     * @throws StoreException if the disk refuses; the writer can only be closed then
      */
     PartRef finish() {
+        checkWhole();
         index.finish();
         Lease image = indexImage;
         if (image == null) {
@@ -151,19 +195,37 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
                 "b" + file.id(), file.id(), updateCount, sizeBytes, OptionalLong.of(diffSum));
     }
 
+    private void checkWhole() {
+        if (torn) {
+            throw new IllegalStateException(
+                    "batch file " + file.id() + " failed before; close it and begin another");
+        }
+    }
+
     private void append(long offset, long bytes) {
-        ByteBuffer source = segment.asSlice(offset, bytes).asByteBuffer();
-        file.append(source);
+        torn = true;
+        for (long done = 0; done < bytes; ) {
+            long part = Math.min(WRITE_BYTES_MAX, bytes - done);
+            file.append(segment.asSlice(offset + done, part).asByteBuffer());
+            done += part;
+        }
+        torn = false;
     }
 
     @Override
     public void close() {
-        index.close();
-        if (indexImage != null) {
-            indexImage.close();
-            indexImage = null;
+        if (closed) {
+            return;
         }
-        entry.close();
-        file.close();
+        closed = true;
+        try {
+            index.close();
+            if (indexImage != null) {
+                indexImage.close();
+            }
+            entry.close();
+        } finally {
+            file.close();
+        }
     }
 }

@@ -4,7 +4,9 @@ import io.espalier.columnar.ChainBuilder;
 import io.espalier.columnar.TrieBuilder;
 import io.espalier.columnar.TrieType;
 import io.espalier.spine.PartRef;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -42,18 +44,30 @@ public final class Commit implements AutoCloseable {
         Writer writer = writers.get(trace);
         if (writer == null) {
             BatchFileWriter file = store.newFile();
-            ChainBuilder chain =
-                    new ChainBuilder(
-                            new TrieBuilder(store.memory(), TrieType.BYTES_TO_BYTES),
-                            store.options().chunkBytes(),
-                            file);
-            writer = new Writer(file, chain);
-            writers.put(trace, writer);
+            boolean kept = false;
+            try {
+                ChainBuilder chain =
+                        new ChainBuilder(
+                                new TrieBuilder(store.memory(), TrieType.BYTES_TO_BYTES),
+                                store.options().chunkBytes(),
+                                file);
+                writer = new Writer(file, chain);
+                writers.put(trace, writer);
+                kept = true;
+            } finally {
+                if (!kept) {
+                    file.close();
+                }
+            }
         }
         return writer.chain();
     }
 
-    /** Lets the history before {@code since} of the traces written to be forgotten. */
+    /**
+     * Lets the history before {@code since} of the traces written be forgotten.
+     *
+     * @param since not beyond the epoch that is committed
+     */
     public void downgradeSince(long since) {
         this.since = since;
     }
@@ -71,18 +85,28 @@ public final class Commit implements AutoCloseable {
         if (done) {
             throw new IllegalStateException("the commit is over");
         }
-        Map<Trace, Optional<PartRef>> parts = new LinkedHashMap<>();
-        for (Map.Entry<Trace, Writer> entry : writers.entrySet()) {
-            Writer writer = entry.getValue();
-            writer.chain().finish();
-            parts.put(
-                    entry.getKey(),
-                    writer.file().isEmpty()
-                            ? Optional.empty()
-                            : Optional.of(writer.file().finish()));
+        if (Long.compareUnsigned(since, epoch) > 0) {
+            throw new IllegalArgumentException(
+                    "a commit of epoch "
+                            + epoch
+                            + " that lets go of history up to "
+                            + since
+                            + "; keep that epoch at least");
         }
+        // one attempt: after a failure nobody knows how much of a file is written
+        done = true;
+        Map<Trace, Optional<PartRef>> parts = new LinkedHashMap<>();
         boolean committed = false;
         try {
+            for (Map.Entry<Trace, Writer> entry : writers.entrySet()) {
+                Writer writer = entry.getValue();
+                writer.chain().finish();
+                parts.put(
+                        entry.getKey(),
+                        writer.file().isEmpty()
+                                ? Optional.empty()
+                                : Optional.of(writer.file().finish()));
+            }
             store.append(epoch, since, parts);
             committed = true;
         } finally {
@@ -90,16 +114,27 @@ public final class Commit implements AutoCloseable {
                 parts.values().forEach(part -> part.ifPresent(p -> store.discard(p.fileId())));
             }
         }
-        done = true;
+        store.awaitCompaction(parts.keySet());
     }
 
     @Override
     public void close() {
         done = true;
-        for (Writer writer : writers.values()) {
-            writer.chain().close();
-            writer.file().close();
-        }
+        List<Writer> open = new ArrayList<>(writers.values());
         writers.clear();
+        close(open, 0);
+    }
+
+    /** Closes all, whatever closing one of them throws. */
+    private static void close(List<Writer> open, int from) {
+        if (from == open.size()) {
+            return;
+        }
+        try (BatchFileWriter file = open.get(from).file();
+                ChainBuilder chain = open.get(from).chain()) {
+            // the chain first, then its file
+        } finally {
+            close(open, from + 1);
+        }
     }
 }

@@ -10,15 +10,17 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Answers the requests of spines: merges the runs of a request, however many, into one file, and
  * asks the store to swap it in. One background thread takes requests in their order; those that a
- * later one covers are left out.
+ * later one covers are left out. What is merged is looked up when its turn comes, so that no work
+ * is done for what has changed since it was asked for; one compaction runs at a time.
  *
  * <p>A failure costs nothing but the attempt: the inputs stay, and the request is found again when
- * the store is opened.
+ * a later one covers it, or the store is opened.
  */
 final class Compactor implements AutoCloseable {
 
@@ -26,13 +28,14 @@ final class Compactor implements AutoCloseable {
     private static final long FUEL = 1 << 16;
 
     private final TraceStore store;
-    private final @Nullable Thread thread;
+    private final ReentrantLock merging = new ReentrantLock();
 
     // guarded by this
     private final Deque<TraceStore.Task> queue = new ArrayDeque<>();
+    private @Nullable Thread thread;
     private boolean stopped;
     private boolean busy;
-    private @Nullable RuntimeException failure;
+    private @Nullable Throwable failure;
     private long applied;
     private long refused;
     private long updatesRead;
@@ -42,18 +45,16 @@ final class Compactor implements AutoCloseable {
 
     private volatile boolean stopping;
 
-    Compactor(TraceStore store, boolean background) {
+    Compactor(TraceStore store) {
         this.store = store;
-        this.thread =
-                background
-                        ? Thread.ofPlatform()
-                                .daemon()
-                                .name("espalier-compaction")
-                                .unstarted(this::loop)
-                        : null;
-        if (thread != null) {
-            thread.start();
-        }
+    }
+
+    /** Lets a thread of its own answer what is added. */
+    synchronized void start() {
+        Thread started =
+                Thread.ofPlatform().daemon().name("espalier-compaction").unstarted(this::loop);
+        started.start();
+        thread = started;
     }
 
     synchronized void add(TraceStore.Task task) {
@@ -92,16 +93,21 @@ final class Compactor implements AutoCloseable {
             if (task == null) {
                 return;
             }
-            RuntimeException failed = null;
+            Throwable failed = null;
             try {
                 compact(task);
-            } catch (RuntimeException e) {
+            } catch (Throwable e) {
+                // whatever it is, writers must not wait for this thread in vain
                 failed = e;
             }
             synchronized (this) {
                 busy = false;
                 failure = failed;
                 failures += failed == null ? 0 : 1;
+                if (failed instanceof StoreException.Stopped) {
+                    // nothing can be written any more
+                    queue.clear();
+                }
                 notifyAll();
             }
         }
@@ -120,11 +126,23 @@ final class Compactor implements AutoCloseable {
     }
 
     /**
-     * Does one compaction now.
+     * Does one compaction now, of what the task has become by now.
      *
      * @throws StoreException if a file cannot be read or written
      */
-    void compact(TraceStore.Task task) {
+    void compact(TraceStore.Task asked) {
+        merging.lock();
+        try {
+            Optional<TraceStore.Task> task = store.refreshed(asked);
+            if (task.isPresent()) {
+                compactNow(task.get());
+            }
+        } finally {
+            merging.unlock();
+        }
+    }
+
+    private void compactNow(TraceStore.Task task) {
         List<BatchFile> inputs = store.hold(task);
         if (inputs.isEmpty()) {
             return;
@@ -139,13 +157,14 @@ final class Compactor implements AutoCloseable {
             try {
                 wanted = store.apply(task, output);
             } finally {
+                // not if the outcome is unknown: the store has stopped then, and deletes nothing
                 if (!wanted) {
                     output.ifPresent(part -> store.discard(part.fileId()));
                 }
             }
             count(inputs, output, wanted);
         } finally {
-            inputs.forEach(input -> input.release(false));
+            BatchFile.releaseAll(inputs, false);
         }
     }
 
@@ -193,22 +212,31 @@ final class Compactor implements AutoCloseable {
                 failures);
     }
 
+    /** A line about the last attempt if it failed. */
+    synchronized List<String> notes() {
+        return failure == null
+                ? List.of()
+                : List.of("the last compaction failed: " + failure.getMessage());
+    }
+
     /** Stops after the step under way; what was being written goes. */
     @Override
     public void close() {
         stopping = true;
+        Thread running;
         synchronized (this) {
             stopped = true;
             queue.clear();
             notifyAll();
+            running = thread;
         }
-        if (thread == null) {
+        if (running == null) {
             return;
         }
         boolean interrupted = false;
-        while (thread.isAlive()) {
+        while (running.isAlive()) {
             try {
-                thread.join();
+                running.join();
             } catch (InterruptedException e) {
                 interrupted = true;
             }

@@ -6,6 +6,7 @@ import io.espalier.spine.disk.LockHeldException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 
 /**
  * What opening a store and verifying it have in common: the lock, and reading what the manifest
@@ -66,52 +67,83 @@ final class StoreCheck {
         }
     }
 
-    static VerifyReport verify(Disk disk, ManifestState state) {
-        List<Damage> damages = new ArrayList<>();
-        List<String> notes = new ArrayList<>();
-        long[] counted = new long[2];
+    /** What a verification finds on its way. */
+    static final class Findings {
+        private final Consumer<Damage> problems;
+        private final List<Damage> damages = new ArrayList<>();
+        private final List<String> notes = new ArrayList<>();
+        private long files;
+        private long bytes;
+
+        /**
+         * @param problems is told each damage
+         */
+        Findings(Consumer<Damage> problems) {
+            this.problems = problems;
+        }
+
+        void read(long moreFiles, long moreBytes) {
+            files += moreFiles;
+            bytes += moreBytes;
+        }
+
+        void damage(Damage damage) {
+            damages.add(damage);
+            problems.accept(damage);
+        }
+
+        VerifyReport report() {
+            return new VerifyReport(files, bytes, damages, notes);
+        }
+    }
+
+    /** Checks what the state refers to, while the lock is held. */
+    interface BatchCheck {
+        void check(BatchFolder batches, Findings findings);
+    }
+
+    static VerifyReport verify(
+            Disk disk, ManifestState state, BatchCheck batchCheck, Consumer<Damage> problems) {
+        Findings findings = new Findings(problems);
         try {
             if (StoreLayout.look(disk) != StoreLayout.Found.STORE) {
                 throw new StoreException.Absent(disk.describe(""));
             }
             DiskLock lock = lock(disk, /* shared= */ true);
             try {
-                verifyLocked(disk, state, damages, notes, counted);
+                verifyLocked(disk, state, batchCheck, findings);
             } finally {
                 lock.close();
             }
         } catch (StoreException.Damaged e) {
-            damages.add(e.damage());
+            findings.damage(e.damage());
         } catch (IOException e) {
             throw StoreException.of(disk, "", "verifying the store", e);
         }
-        return new VerifyReport(counted[0], counted[1], damages, notes);
+        return findings.report();
     }
 
     private static void verifyLocked(
-            Disk disk,
-            ManifestState state,
-            List<Damage> damages,
-            List<String> notes,
-            long[] counted)
+            Disk disk, ManifestState state, BatchCheck batchCheck, Findings findings)
             throws IOException {
         StoreFile store = StoreFile.read(disk);
         ManifestScan scan = ManifestScan.of(disk, store);
-        counted[0] = 2;
-        counted[1] = StoreFile.BYTES + scan.fileBytes();
-        damages.addAll(scan.damages());
+        findings.read(2, StoreFile.BYTES + scan.fileBytes());
+        List<Damage> damages = new ArrayList<>(scan.damages());
         if (scan.note() != null) {
-            notes.add(scan.note());
+            findings.notes.add(scan.note());
         }
         if (damages.isEmpty()) {
             replay(disk, store, scan, state, damages);
         }
+        damages.forEach(findings::damage);
         if (!damages.isEmpty()) {
             return;
         }
+        batchCheck.check(new BatchFolder(disk, findings.notes::add), findings);
         String manifest = ManifestFormat.fileName(store.manifestNumber());
         for (StoreLayout.Stray stray : StoreLayout.strays(disk, manifest, state)) {
-            notes.add(
+            findings.notes.add(
                     disk.describe(stray.name())
                             + (stray.isOurs()
                                     ? ": left by unfinished work; the next opening deletes it"

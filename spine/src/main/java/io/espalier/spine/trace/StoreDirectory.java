@@ -5,12 +5,10 @@ import io.espalier.memory.NativeMemory;
 import io.espalier.spine.disk.Disk;
 import io.espalier.spine.disk.DiskFile;
 import io.espalier.spine.disk.DiskLock;
-import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.FileAlreadyExistsException;
-import java.nio.file.NoSuchFileException;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -75,11 +73,15 @@ public final class StoreDirectory implements AutoCloseable {
 
     private static final int NOTES_MAX = 100;
 
+    /** No store comes to ids like this; a name that says so was made by somebody else. */
+    private static final long FOREIGN_ID_MIN = 1L << 48;
+
     private final Disk disk;
     private final ManifestState state;
     private final DiskLock lock;
     private final boolean readOnly;
     private final List<String> notes = new CopyOnWriteArrayList<>();
+    private final BatchFolder batches;
 
     // guarded by this
     private final ManifestLog log;
@@ -97,6 +99,7 @@ public final class StoreDirectory implements AutoCloseable {
         this.state = state;
         this.readOnly = readOnly;
         this.lock = lock;
+        this.batches = new BatchFolder(disk, this::note);
         this.log =
                 StoreLayout.look(disk) == StoreLayout.Found.STORE
                         ? ManifestLog.read(disk, state, options.rolloverBytesMin(), this::note)
@@ -174,17 +177,31 @@ public final class StoreDirectory implements AutoCloseable {
         }
         sweep(/* stateIsDurable= */ false);
         disk.createFolder(Names.BATCH_FOLDER);
-        nextFileId = state.nextFileId();
+        nextFileId = Math.max(state.nextFileId(), idAfterAllFiles());
         log.start();
         boolean done = false;
         try {
             sweep(/* stateIsDurable= */ true);
+            batches.allowDeleting(log.store().term());
             done = true;
         } finally {
             if (!done) {
                 log.closeQuietly();
             }
         }
+    }
+
+    /**
+     * An id above those of all files that are there, also those that are about to be swept: a
+     * writer that was shut out may still think that they are its own.
+     */
+    private long idAfterAllFiles() throws IOException {
+        long last = -1;
+        for (String name : disk.list(Names.BATCH_FOLDER)) {
+            long id = Names.batchId(name);
+            last = id < FOREIGN_ID_MIN ? Math.max(last, id) : last;
+        }
+        return last + 1;
     }
 
     /**
@@ -263,6 +280,11 @@ public final class StoreDirectory implements AutoCloseable {
             throw stop(e);
         } catch (IOException e) {
             throw failed(log.fileName(), "writing a commit", e);
+        } catch (RuntimeException | Error e) {
+            stop(
+                    "a commit ended in an unexpected way, so its outcome is unknown; open it again",
+                    e);
+            throw e;
         }
         applyAll(changes);
         try {
@@ -310,6 +332,7 @@ public final class StoreDirectory implements AutoCloseable {
     private StoreException stop(StoreException e) {
         if (e instanceof StoreException.Stopped s && stopped == null) {
             stopped = s;
+            batches.forbidDeleting();
         }
         return e;
     }
@@ -346,13 +369,7 @@ public final class StoreDirectory implements AutoCloseable {
      * @throws StoreException.Damaged if it is missing
      */
     public DiskFile openBatchFile(long id) {
-        try {
-            return disk.open(Names.batch(id));
-        } catch (NoSuchFileException e) {
-            throw missing(id);
-        } catch (IOException e) {
-            throw StoreException.of(disk, Names.batch(id), "opening a batch file", e);
-        }
+        return batches.open(id);
     }
 
     /**
@@ -361,37 +378,31 @@ public final class StoreDirectory implements AutoCloseable {
      * @throws StoreException.Damaged if it is missing or shorter than that
      */
     public Lease mapBatchFile(NativeMemory memory, long id, long sizeBytes) {
-        try {
-            return disk.map(memory, Names.batch(id), 0, sizeBytes);
-        } catch (NoSuchFileException e) {
-            throw missing(id);
-        } catch (EOFException e) {
-            throw new StoreException.Damaged(
-                    new Damage(
-                            disk.describe(Names.batch(id)),
-                            -1,
-                            "bytes are missing: " + e.getMessage()));
-        } catch (IOException e) {
-            throw StoreException.of(disk, Names.batch(id), "mapping a batch file", e);
-        }
-    }
-
-    private StoreException missing(long id) {
-        return new StoreException.Damaged(
-                new Damage(
-                        disk.describe(Names.batch(id)),
-                        -1,
-                        "the file is missing; its updates are lost"));
+        return batches.map(memory, id, sizeBytes);
     }
 
     /**
      * Deletes a batch file that the state no longer refers to and no reader holds. If it fails, the
-     * next opening does it.
+     * next opening does it; so it does when the store has stopped, was closed, or is another's by
+     * now: the file may be referred to then.
      */
     public void deleteBatchFile(long id) {
-        if (!readOnly && stopped == null) {
-            deleteQuietly(Names.batch(id));
-        }
+        batches.delete(id);
+    }
+
+    /** The batch files, for those who read them. */
+    BatchFolder batches() {
+        return batches;
+    }
+
+    /** An id that no batch file has had, of all that this opening knows of. */
+    synchronized long nextFileId() {
+        return nextFileId;
+    }
+
+    /** Takes no more writes: what is in memory may not be what is durable. */
+    synchronized void stop(String why, @Nullable Throwable cause) {
+        stop(new StoreException.Stopped(disk.describe(""), why, cause));
     }
 
     /**
@@ -402,7 +413,7 @@ public final class StoreDirectory implements AutoCloseable {
      * @throws StoreException if there is no store to check, or it cannot be read
      */
     public static VerifyReport verify(Disk disk, ManifestState state) {
-        return StoreCheck.verify(disk, state);
+        return StoreCheck.verify(disk, state, (batches, findings) -> {}, damage -> {});
     }
 
     private void note(String line) {
@@ -440,18 +451,20 @@ public final class StoreDirectory implements AutoCloseable {
             return;
         }
         closed = true;
+        batches.close();
         StoreException problem = null;
-        if (log.isWritable() && stopped == null) {
-            try {
+        try {
+            if (log.isWritable() && stopped == null) {
                 log.markClosed();
-            } catch (StoreException e) {
-                problem = e;
-            } catch (IOException e) {
-                problem = failed(StoreFile.NAME, "closing the store", e);
             }
+        } catch (StoreException e) {
+            problem = e;
+        } catch (IOException e) {
+            problem = failed(StoreFile.NAME, "closing the store", e);
+        } finally {
+            log.closeQuietly();
+            closeQuietly(lock);
         }
-        log.closeQuietly();
-        closeQuietly(lock);
         if (problem instanceof StoreException.Stopped) {
             throw problem;
         }

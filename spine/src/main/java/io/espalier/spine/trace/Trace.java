@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One durable collection of a {@link TraceStore}: batches of updates in order of their epochs. It
@@ -22,7 +23,7 @@ public final class Trace {
 
     // guarded by the store's lock
     private Spine spine;
-    private final Map<Long, BatchFile> files = new HashMap<>();
+    private Map<Long, BatchFile> files = new HashMap<>();
 
     private volatile TraceSnapshot.Shared current;
 
@@ -32,7 +33,9 @@ public final class Trace {
         this.name = name;
         this.spine = spine;
         this.current = new TraceSnapshot.Shared(List.of(), List.of(), 0, upper);
-        install(spine, upper);
+        Next next = prepare(spine, upper);
+        next.install();
+        next.letGo();
     }
 
     long id() {
@@ -44,14 +47,20 @@ public final class Trace {
         return name;
     }
 
-    /** What the trace holds now. The caller closes it. */
+    /**
+     * What the trace holds now. The caller closes it.
+     *
+     * @throws IllegalStateException if the store was closed
+     */
     public TraceSnapshot snapshot() {
         while (true) {
+            store.checkOpen();
+            // in this order: the trace holds all that is before this upper, and maybe more
+            long upper = store.upper();
             TraceSnapshot.Shared shared = current;
             if (shared.retain()) {
-                return new TraceSnapshot(shared);
+                return new TraceSnapshot(shared, upper);
             }
-            store.checkOpen();
         }
     }
 
@@ -63,6 +72,15 @@ public final class Trace {
     /** How many runs a reader has to look into. */
     int runCount() {
         return current.runs.size();
+    }
+
+    /** How many of them hold epochs before {@code epoch}. */
+    int runCountBefore(long epoch) {
+        int count = 0;
+        for (TraceSnapshot.Part part : current.parts) {
+            count += Long.compareUnsigned(part.lower(), epoch) < 0 ? 1 : 0;
+        }
+        return count;
     }
 
     // ---- under the store's lock ---------------------------------------------------------------
@@ -77,7 +95,7 @@ public final class Trace {
         for (PartRef part : parts) {
             BatchFile file = files.get(part.fileId());
             if (file == null) {
-                held.forEach(each -> each.release(false));
+                BatchFile.releaseAll(held, false);
                 return List.of();
             }
             file.retain();
@@ -86,11 +104,62 @@ public final class Trace {
         return held;
     }
 
-    /** Takes over a spine that is durable now, and what it means for readers. */
-    void install(Spine next, long upper) {
-        spine = next;
+    /**
+     * What a spine will mean for readers: made before the spine is durable, so that nothing that
+     * may fail is left for afterwards. It is {@linkplain #install installed} and then {@linkplain
+     * #letGo lets go} of what the trace listed before; or it is {@linkplain #abandon abandoned}.
+     */
+    final class Next {
+        private final Spine nextSpine;
+        private final Map<Long, BatchFile> nextFiles;
+        private final List<BatchFile> added;
+        private final List<BatchFile> gone;
+        private final TraceSnapshot.Shared shared;
+        private TraceSnapshot.@Nullable Shared before;
+
+        private Next(
+                Spine nextSpine,
+                Map<Long, BatchFile> nextFiles,
+                List<BatchFile> added,
+                List<BatchFile> gone,
+                TraceSnapshot.Shared shared) {
+            this.nextSpine = nextSpine;
+            this.nextFiles = nextFiles;
+            this.added = added;
+            this.gone = gone;
+            this.shared = shared;
+        }
+
+        /** Makes it visible. It does not fail. */
+        void install() {
+            before = current;
+            spine = nextSpine;
+            files = nextFiles;
+            current = shared;
+        }
+
+        /** Lets go of what was listed before; files that nobody reads are deleted. */
+        void letGo() {
+            try {
+                if (before != null) {
+                    before.release();
+                }
+            } finally {
+                BatchFile.releaseAll(gone, true);
+            }
+        }
+
+        /** As if it had never been. */
+        void abandon() {
+            shared.release();
+            BatchFile.releaseAll(added, false);
+        }
+    }
+
+    Next prepare(Spine next, long upper) {
         FlatSpine flat = next.flatten();
-        Map<Long, BatchFile> gone = new HashMap<>(files);
+        Map<Long, BatchFile> listed = new HashMap<>();
+        List<BatchFile> added = new ArrayList<>();
         List<TraceSnapshot.Part> parts = new ArrayList<>();
         List<BatchFile> held = new ArrayList<>();
         int position = 0;
@@ -99,8 +168,12 @@ public final class Trace {
                     && batch.id().covers(flat.parts().get(position).id())) {
                 IdHollowBatch part = flat.parts().get(position++);
                 for (PartRef ref : part.batch().parts()) {
-                    gone.remove(ref.fileId());
-                    BatchFile file = files.computeIfAbsent(ref.fileId(), f -> store.file(ref));
+                    BatchFile file = files.get(ref.fileId());
+                    if (file == null) {
+                        file = store.file(ref);
+                        added.add(file);
+                    }
+                    listed.put(ref.fileId(), file);
                     held.add(file);
                     parts.add(
                             new TraceSnapshot.Part(
@@ -112,13 +185,15 @@ public final class Trace {
                 }
             }
         }
-        TraceSnapshot.Shared before = current;
-        current = new TraceSnapshot.Shared(parts, held, epochOf(next.since()), upper);
-        before.release();
-        for (BatchFile file : gone.values()) {
-            files.remove(file.part().fileId());
-            file.release(true);
-        }
+        List<BatchFile> gone = new ArrayList<>();
+        files.forEach((fileId, file) -> {
+            if (!listed.containsKey(fileId)) {
+                gone.add(file);
+            }
+        });
+        TraceSnapshot.Shared shared =
+                new TraceSnapshot.Shared(parts, held, epochOf(next.since()), upper);
+        return new Next(next, listed, added, gone, shared);
     }
 
     private static long epochOf(Frontier frontier) {
@@ -127,8 +202,9 @@ public final class Trace {
 
     /** Lets everything go; readers keep what they hold. */
     void close() {
+        Map<Long, BatchFile> listed = files;
+        files = Map.of();
         current.release();
-        files.values().forEach(file -> file.release(false));
-        files.clear();
+        BatchFile.releaseAll(listed.values(), false);
     }
 }

@@ -15,6 +15,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalLong;
 
@@ -25,7 +26,10 @@ import java.util.OptionalLong;
 final class TraceCodec {
 
     private static final byte KIND_TRACES = 1;
-    private static final int NAME_BYTES_MAX = 255;
+
+    /** The longest name of a trace or a part, in bytes. */
+    static final int NAME_BYTES_MAX = 255;
+
     private static final int COUNT_MAX = 1 << 24;
 
     /**
@@ -38,6 +42,23 @@ final class TraceCodec {
     record Change(long upper, long nextFileId, List<TraceState.Entry> entries) {}
 
     private TraceCodec() {}
+
+    /**
+     * Checks that a name comes back as it was written.
+     *
+     * @throws IllegalArgumentException if it would not
+     */
+    static void checkName(String name) {
+        byte[] utf8 = name.getBytes(StandardCharsets.UTF_8);
+        if (utf8.length == 0 || utf8.length > NAME_BYTES_MAX) {
+            throw new IllegalArgumentException(
+                    "a name of " + utf8.length + " bytes; give 1 to " + NAME_BYTES_MAX);
+        }
+        if (!name.equals(new String(utf8, StandardCharsets.UTF_8))) {
+            throw new IllegalArgumentException(
+                    "a name that is no text: it has half of a surrogate pair");
+        }
+    }
 
     // ---- writing ------------------------------------------------------------------------------
 
@@ -233,7 +254,11 @@ final class TraceCodec {
         }
         byte[] utf8 = new byte[size];
         in.get(utf8);
-        return new String(utf8, StandardCharsets.UTF_8);
+        String text = new String(utf8, StandardCharsets.UTF_8);
+        if (!Arrays.equals(utf8, text.getBytes(StandardCharsets.UTF_8))) {
+            throw new IllegalArgumentException("a name that is not UTF-8");
+        }
+        return text;
     }
 
     private static boolean flag(ByteBuffer in) {
@@ -247,6 +272,9 @@ final class TraceCodec {
     private static OptionalLong optional(ByteBuffer in) {
         boolean present = flag(in);
         long value = in.getLong();
+        if (!present && value != 0) {
+            throw new IllegalArgumentException("nothing, and a value of " + value);
+        }
         return present ? OptionalLong.of(value) : OptionalLong.empty();
     }
 

@@ -6,9 +6,13 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * What a trace held at one moment: its parts, from the oldest to the newest. It stays readable,
- * whatever is appended or compacted meanwhile, until it is closed, exactly once. Thread-safe; each
- * reader takes one of its own.
+ * What a trace held at one moment: its parts, from the oldest to the newest. It stays readable, and
+ * exact as of every epoch from its own {@link #since} on, whatever is appended, compacted or
+ * forgotten meanwhile, until it is closed, exactly once. Thread-safe; each reader takes one of its
+ * own.
+ *
+ * <p>When the store is closed first, reading on is an {@link IllegalStateException}; what is pinned
+ * stays readable until its pin is closed. The snapshot has still to be closed, before the pager.
  */
 public final class TraceSnapshot implements AutoCloseable {
 
@@ -64,17 +68,24 @@ public final class TraceSnapshot implements AutoCloseable {
 
         void release() {
             if (holders.decrementAndGet() == 0) {
-                files.forEach(file -> file.release(false));
+                BatchFile.releaseAll(files, false);
             }
         }
     }
 
     private final Shared shared;
+    private final long upper;
     private final AtomicBoolean open = new AtomicBoolean(true);
 
-    /** Owns one hold on {@code shared}. */
-    TraceSnapshot(Shared shared) {
+    /**
+     * Owns one hold on {@code shared}.
+     *
+     * @param upper the store's, as it was before {@code shared} was looked up: the trace may not
+     *     have been written to for long
+     */
+    TraceSnapshot(Shared shared, long upper) {
         this.shared = shared;
+        this.upper = Long.compareUnsigned(shared.upper, upper) > 0 ? shared.upper : upper;
     }
 
     private Shared shared() {
@@ -99,9 +110,10 @@ public final class TraceSnapshot implements AutoCloseable {
         return shared().since;
     }
 
-    /** The first epoch that was not committed. */
+    /** The first epoch of the store that was not committed. */
     public long upper() {
-        return shared().upper;
+        shared();
+        return upper;
     }
 
     @Override

@@ -1,6 +1,7 @@
 package io.espalier.spine.trace;
 
 import io.espalier.spine.FlatSpine;
+import io.espalier.spine.Frontier;
 import io.espalier.spine.IdHollowBatch;
 import io.espalier.spine.PartRef;
 import io.espalier.spine.Spine;
@@ -28,7 +29,7 @@ final class TraceState implements ManifestState {
 
     private long upper = 1;
     private long nextFileId = 1;
-    private final Map<Long, Entry> entries = new LinkedHashMap<>();
+    private Map<Long, Entry> entries = new LinkedHashMap<>();
     private Set<Long> files = new HashSet<>();
 
     /** The first epoch that is not committed. */
@@ -47,7 +48,8 @@ final class TraceState implements ManifestState {
 
     @Override
     public void restore(ByteBuffer snapshot) throws MalformedException {
-        entries.clear();
+        entries = new LinkedHashMap<>();
+        files = new HashSet<>();
         nextFileId = 1;
         upper = 1;
         apply(snapshot);
@@ -60,38 +62,62 @@ final class TraceState implements ManifestState {
             throw new MalformedException(
                     "the upper goes back from " + upper + " to " + decoded.upper());
         }
-        for (Entry entry : decoded.entries()) {
-            try {
-                // what is kept must be a spine: refuse it here, and not when it is used
-                Spine spine = Spine.unflatten(entry.spine());
-                assert spine.validate().isEmpty();
-            } catch (SpineFormatException e) {
-                throw new MalformedException("trace " + entry.name() + ": " + e.getMessage(), e);
-            }
-            Entry before = entries.get(entry.id());
-            if (before != null && !before.name().equals(entry.name())) {
-                throw new MalformedException(
-                        "trace "
-                                + entry.id()
-                                + " is named "
-                                + entry.name()
-                                + " and "
-                                + before.name());
-            }
+        if (decoded.nextFileId() < 1) {
+            throw new MalformedException("the next file id is " + decoded.nextFileId());
         }
-        upper = decoded.upper();
-        nextFileId = Math.max(nextFileId, decoded.nextFileId());
+        Map<Long, Entry> next = new LinkedHashMap<>(entries);
         for (Entry entry : decoded.entries()) {
-            entries.put(entry.id(), entry);
+            check(entry, decoded.upper());
+            next.put(entry.id(), entry);
         }
         Set<Long> referred = new HashSet<>();
-        for (Entry entry : entries.values()) {
+        Set<String> names = new HashSet<>();
+        long fileIdMax = 0;
+        for (Entry entry : next.values()) {
+            if (!names.add(entry.name())) {
+                throw new MalformedException("two traces are named " + entry.name());
+            }
             for (PartRef part : parts(entry.spine())) {
-                referred.add(part.fileId());
-                nextFileId = Math.max(nextFileId, part.fileId() + 1);
+                fileIdMax = Math.max(fileIdMax, part.fileId());
+                if (!referred.add(part.fileId())) {
+                    throw new MalformedException("file " + part.fileId() + " is listed twice");
+                }
             }
         }
+        if (fileIdMax == Long.MAX_VALUE) {
+            throw new MalformedException("file " + fileIdMax + " leaves no id for the next");
+        }
+        upper = decoded.upper();
+        nextFileId = Math.max(nextFileId, Math.max(decoded.nextFileId(), fileIdMax + 1));
+        entries = next;
         files = referred;
+    }
+
+    private void check(Entry entry, long newUpper) throws MalformedException {
+        String name = "trace " + entry.name();
+        if (entry.id() < 1 || entry.id() == Long.MAX_VALUE || entry.name().isEmpty()) {
+            throw new MalformedException(name + " has id " + entry.id());
+        }
+        Entry before = entries.get(entry.id());
+        if (before != null && !before.name().equals(entry.name())) {
+            throw new MalformedException(
+                    "trace " + entry.id() + " is named " + entry.name() + " and " + before.name());
+        }
+        if (!entry.spine().upper().lessEqual(Frontier.of(newUpper))) {
+            throw new MalformedException(
+                    name
+                            + " ends at ["
+                            + entry.spine().upper()
+                            + "], but the store at "
+                            + newUpper);
+        }
+        try {
+            // what is kept must be a spine: refuse it here, and not when it is used
+            Spine spine = Spine.unflatten(entry.spine());
+            assert spine.validate().isEmpty();
+        } catch (SpineFormatException e) {
+            throw new MalformedException(name + ": " + e.getMessage(), e);
+        }
     }
 
     @Override

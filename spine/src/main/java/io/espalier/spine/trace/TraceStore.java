@@ -16,6 +16,7 @@ import io.espalier.spine.disk.Disk;
 import io.espalier.spine.disk.FolderDisk;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -43,6 +44,9 @@ public final class TraceStore implements AutoCloseable {
 
     private static final int COMPACT_ROUNDS_MAX = 1000;
 
+    /** Each doubles what is in one batch at least. */
+    private static final int EXERTIONS_MAX = 100;
+
     private final StoreDirectory directory;
     private final TraceState state;
     private final Pager pager;
@@ -65,7 +69,7 @@ public final class TraceStore implements AutoCloseable {
         this.options = options;
         this.upper = state.upper();
         this.nextTraceId = state.nextTraceId();
-        this.compactor = new Compactor(this, options.compaction() && !directory.isReadOnly());
+        this.compactor = new Compactor(this);
     }
 
     /**
@@ -82,17 +86,26 @@ public final class TraceStore implements AutoCloseable {
     /** Opens a store on any disk. */
     public static TraceStore open(
             Disk disk, StoreDirectory.Mode mode, Pager pager, TraceStoreOptions options) {
+        return open(disk, mode, pager, options, StoreDirectory.Options.defaults());
+    }
+
+    static TraceStore open(
+            Disk disk,
+            StoreDirectory.Mode mode,
+            Pager pager,
+            TraceStoreOptions options,
+            StoreDirectory.Options directoryOptions) {
         TraceState state = new TraceState();
-        StoreDirectory directory = StoreDirectory.open(disk, mode, state);
-        TraceStore store = new TraceStore(directory, state, pager, options);
+        StoreDirectory directory = StoreDirectory.open(disk, mode, state, directoryOptions);
         boolean done = false;
         try {
+            TraceStore store = new TraceStore(directory, state, pager, options);
             store.restore();
             done = true;
             return store;
         } finally {
             if (!done) {
-                store.close();
+                directory.close();
             }
         }
     }
@@ -110,7 +123,10 @@ public final class TraceStore implements AutoCloseable {
                 }
             }
         }
-        tasks.forEach(compactor::add);
+        if (options.compaction() && !directory.isReadOnly()) {
+            compactor.start();
+            tasks.forEach(compactor::add);
+        }
     }
 
     private static Spine spineOf(TraceState.Entry entry) {
@@ -139,8 +155,11 @@ public final class TraceStore implements AutoCloseable {
 
     /**
      * The trace of that name; a new one becomes durable with the first commit that writes to it.
+     *
+     * @param name 1 to 255 bytes of UTF-8
      */
     public Trace findOrCreate(String name) {
+        TraceCodec.checkName(name);
         synchronized (lock) {
             checkOpen();
             return traces.computeIfAbsent(
@@ -169,7 +188,9 @@ public final class TraceStore implements AutoCloseable {
 
     /** What was noteworthy at opening and since, a line each. */
     public List<String> notes() {
-        return directory.notes();
+        List<String> notes = new ArrayList<>(directory.notes());
+        notes.addAll(compactor.notes());
+        return notes;
     }
 
     /** What compaction has done so far. */
@@ -178,21 +199,11 @@ public final class TraceStore implements AutoCloseable {
     }
 
     BatchFileWriter newFile() {
-        NewBatchFile file = directory.createBatchFile();
-        boolean done = false;
-        try {
-            BatchFileWriter writer = new BatchFileWriter(pager.memory(), file);
-            done = true;
-            return writer;
-        } finally {
-            if (!done) {
-                file.close();
-            }
-        }
+        return BatchFileWriter.create(pager.memory(), directory.createBatchFile());
     }
 
     BatchFile file(PartRef part) {
-        return new BatchFile(directory, pager, part);
+        return new BatchFile(directory.batches(), pager, part);
     }
 
     void discard(long fileId) {
@@ -201,6 +212,12 @@ public final class TraceStore implements AutoCloseable {
 
     // ---- committing ---------------------------------------------------------------------------
 
+    /**
+     * Makes an epoch durable, then visible.
+     *
+     * @throws RuntimeException and nothing is committed, unless it is {@link
+     *     StoreException.Stopped}
+     */
     void append(long epoch, long since, Map<Trace, Optional<PartRef>> parts) {
         List<Task> tasks = new ArrayList<>();
         synchronized (lock) {
@@ -228,7 +245,11 @@ public final class TraceStore implements AutoCloseable {
             install(epoch + 1, next);
         }
         tasks.forEach(compactor::add);
-        for (Trace trace : parts.keySet()) {
+    }
+
+    /** Holds a writer back that is far ahead of compaction. */
+    void awaitCompaction(Collection<Trace> written) {
+        for (Trace trace : written) {
             compactor.awaitFewerRuns(trace, RUNS_MAX);
         }
     }
@@ -245,17 +266,34 @@ public final class TraceStore implements AutoCloseable {
         }
     }
 
-    /** Makes spines durable, then visible. */
+    /** Makes spines durable, then visible: all of them, or none. */
     private void install(long nextUpper, Map<Trace, Spine> spines) {
-        List<TraceState.Entry> entries = new ArrayList<>();
-        spines.forEach((trace, spine) ->
-                entries.add(new TraceState.Entry(trace.id(), trace.name(), spine.flatten())));
-        byte[] change =
-                TraceCodec.encode(new TraceCodec.Change(nextUpper, state.nextFileId(), entries));
-        directory.append(List.of(change));
-        spines.forEach((trace, spine) -> trace.install(spine, nextUpper));
-        // last: who sees the new upper, and then takes a snapshot, finds all below it there
-        upper = nextUpper;
+        List<Trace.Next> prepared = new ArrayList<>();
+        boolean durable = false;
+        boolean installed = false;
+        try {
+            List<TraceState.Entry> entries = new ArrayList<>();
+            spines.forEach((trace, spine) -> {
+                prepared.add(trace.prepare(spine, nextUpper));
+                entries.add(new TraceState.Entry(trace.id(), trace.name(), spine.flatten()));
+            });
+            byte[] change =
+                    TraceCodec.encode(
+                            new TraceCodec.Change(nextUpper, directory.nextFileId(), entries));
+            directory.append(List.of(change));
+            durable = true;
+            prepared.forEach(Trace.Next::install);
+            // the traces first: who sees the new upper finds what is before it
+            upper = nextUpper;
+            installed = true;
+        } finally {
+            if (!durable) {
+                prepared.forEach(Trace.Next::abandon);
+            } else if (!installed) {
+                directory.stop("a durable commit could not be shown; open it again", null);
+            }
+        }
+        prepared.forEach(Trace.Next::letGo);
     }
 
     // ---- compacting ---------------------------------------------------------------------------
@@ -263,13 +301,48 @@ public final class TraceStore implements AutoCloseable {
     /** A compaction that is worthwhile. */
     record Task(Trace trace, MergeRequest request) {}
 
+    /**
+     * The task as it is by now: what was to be compacted may have been compacted in part, or have
+     * become part of something larger.
+     *
+     * @return none if nothing is left to do
+     */
+    Optional<Task> refreshed(Task task) {
+        synchronized (lock) {
+            for (MergeRequest request : task.trace().spine().requestsBefore(Long.MAX_VALUE, 0)) {
+                if (request.id().covers(task.request().id())) {
+                    return Optional.of(new Task(task.trace(), request));
+                }
+            }
+            return Optional.empty();
+        }
+    }
+
     /** The files that a task reads, held for the caller; empty if it is out of date. */
     List<BatchFile> hold(Task task) {
         synchronized (lock) {
+            checkOpen();
             List<PartRef> parts = new ArrayList<>();
             task.request().inputs().forEach(input -> parts.addAll(input.batch().parts()));
             return task.trace().hold(parts);
         }
+    }
+
+    /** All that is worth compacting now. */
+    List<Task> tasks() {
+        synchronized (lock) {
+            List<Task> tasks = new ArrayList<>();
+            for (Trace trace : traces.values()) {
+                for (MergeRequest request : trace.spine().requestsBefore(Long.MAX_VALUE, 0)) {
+                    tasks.add(new Task(trace, request));
+                }
+            }
+            return tasks;
+        }
+    }
+
+    Compactor compactor() {
+        return compactor;
     }
 
     /**
@@ -296,8 +369,8 @@ public final class TraceStore implements AutoCloseable {
     }
 
     /**
-     * Brings every trace to a single run. Returns when that is done; others may read and commit
-     * meanwhile.
+     * Brings what every trace holds now to a single run. Others may read and commit meanwhile; what
+     * they add may be left beside it.
      *
      * @throws StoreException if a file cannot be read or written; what is done stays done
      */
@@ -308,66 +381,85 @@ public final class TraceStore implements AutoCloseable {
             all = new ArrayList<>(traces.values());
         }
         for (Trace trace : all) {
-            for (int round = 0; round < COMPACT_ROUNDS_MAX && trace.runCount() > 1; round++) {
-                List<Task> tasks = new ArrayList<>();
-                synchronized (lock) {
-                    Spine spine = copy(trace.spine());
-                    Spine.Exertion exertion = spine.exert(Math.max(1, 2 * spine.updateCount()));
-                    exertion.requests().forEach(r -> tasks.add(new Task(trace, r)));
-                    if (tasks.isEmpty()) {
-                        spine.requestsBefore(Long.MAX_VALUE, 0)
-                                .forEach(r -> tasks.add(new Task(trace, r)));
-                    }
-                    if (exertion.worked()) {
-                        install(upper, Map.of(trace, spine));
-                    }
+            long until = upper;
+            for (int round = 0; trace.runCountBefore(until) > 1; round++) {
+                if (round == COMPACT_ROUNDS_MAX) {
+                    throw new IllegalStateException(
+                            "trace "
+                                    + trace.name()
+                                    + " has "
+                                    + trace.runCount()
+                                    + " runs after "
+                                    + round
+                                    + " rounds of compaction");
                 }
-                for (Task task : tasks) {
-                    compactor.compact(task);
-                }
+                exert(trace).forEach(compactor::compact);
             }
         }
     }
 
     /**
-     * Reads everything and checks everything, also of a store that cannot be opened.
+     * Makes neighbours meet until all runs are in one batch, so that each is read and written once.
+     *
+     * @return what is then worth compacting
+     */
+    private List<Task> exert(Trace trace) {
+        synchronized (lock) {
+            checkOpen();
+            Spine spine = copy(trace.spine());
+            boolean worked = false;
+            List<MergeRequest> requests = spine.requestsBefore(Long.MAX_VALUE, 0);
+            for (int i = 0; i < EXERTIONS_MAX && !coversAllRuns(requests, trace); i++) {
+                worked |= spine.exert(Math.max(1, 2 * spine.updateCount())).worked();
+                requests = spine.requestsBefore(Long.MAX_VALUE, 0);
+            }
+            if (worked) {
+                install(upper, Map.of(trace, spine));
+            }
+            return requests.stream().map(request -> new Task(trace, request)).toList();
+        }
+    }
+
+    private static boolean coversAllRuns(List<MergeRequest> requests, Trace trace) {
+        return requests.size() == 1
+                && requests.getFirst().inputs().stream()
+                                .mapToInt(input -> input.batch().runs().size())
+                                .sum()
+                        == trace.runCount();
+    }
+
+    /**
+     * Reads everything and checks everything, also of a store that cannot be opened. It keeps
+     * writers out meanwhile, and changes nothing.
      *
      * @param pager where files are mapped meanwhile
-     * @param problems is told each damage
-     * @return how many batch files were read
+     * @param problems is told each damage as it is found
      * @throws StoreException if there is no store, or it is in use by a writer
      */
     public static VerifyReport verify(Path folder, Pager pager, Consumer<Damage> problems) {
-        Disk disk = new FolderDisk(folder);
+        return verify(new FolderDisk(folder), pager, problems);
+    }
+
+    /** The same on any disk. */
+    public static VerifyReport verify(Disk disk, Pager pager, Consumer<Damage> problems) {
         TraceState state = new TraceState();
-        VerifyReport report = StoreDirectory.verify(disk, state);
-        report.damages().forEach(problems);
-        if (!report.isWhole()) {
-            return report;
-        }
-        List<Damage> damages = new ArrayList<>();
-        long files = report.files();
-        long bytes = report.bytes();
-        TraceState again = new TraceState();
-        try (StoreDirectory directory =
-                StoreDirectory.open(disk, StoreDirectory.Mode.READ_ONLY, again)) {
-            for (TraceState.Entry entry : again.entries()) {
-                for (PartRef part : TraceState.parts(entry.spine())) {
-                    BatchFile file = new BatchFile(directory, pager, part);
-                    files++;
-                    bytes += part.sizeBytes();
-                    try {
-                        file.verify(damage -> {
-                            damages.add(damage);
-                            problems.accept(damage);
-                        });
-                    } finally {
-                        file.release(false);
+        return StoreCheck.verify(
+                disk,
+                state,
+                (batches, findings) -> {
+                    for (TraceState.Entry entry : state.entries()) {
+                        for (PartRef part : TraceState.parts(entry.spine())) {
+                            findings.read(1, part.sizeBytes());
+                            BatchFile file = new BatchFile(batches, pager, part);
+                            try {
+                                BatchFileCheck.verify(file, findings::damage);
+                            } finally {
+                                file.release(false);
+                            }
+                        }
                     }
-                }
-            }
-        }
-        return new VerifyReport(files, bytes, damages, report.notes());
+                },
+                problems);
     }
 
     void checkOpen() {
@@ -376,17 +468,31 @@ public final class TraceStore implements AutoCloseable {
         }
     }
 
-    /** Stops compaction, lets the files go, and marks the store as closed. */
+    /**
+     * Stops compaction, lets the files go, and marks the store as closed. Closing twice is
+     * harmless.
+     *
+     * <p>Readers that are still open are shut out: reading on is an {@link IllegalStateException}.
+     * What they have pinned stays readable until they close it. Their snapshots have to be closed
+     * before the pager.
+     *
+     * @throws StoreException.Stopped if it could not be marked; nothing that was committed is lost
+     */
     @Override
     public void close() {
-        if (closed) {
-            return;
-        }
         compactor.close();
         synchronized (lock) {
+            if (closed) {
+                return;
+            }
             closed = true;
-            traces.values().forEach(Trace::close);
         }
-        directory.close();
+        try {
+            directory.close();
+        } finally {
+            synchronized (lock) {
+                traces.values().forEach(Trace::close);
+            }
+        }
     }
 }

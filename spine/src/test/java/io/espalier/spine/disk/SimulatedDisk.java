@@ -147,6 +147,11 @@ public final class SimulatedDisk implements Disk {
         locks.clear();
     }
 
+    /** Whoever uses the disk from here on finds that the machine has stopped. */
+    public synchronized void goDown() {
+        down = true;
+    }
+
     /** The process dies, the machine goes on: nothing written is lost. */
     public synchronized void killProcess() {
         restart();

@@ -1,0 +1,95 @@
+package io.espalier.spine.trace;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+
+import io.espalier.columnar.AsOfCursor;
+import io.espalier.columnar.ChainBuilder;
+import io.espalier.columnar.Column;
+import io.espalier.memory.Layouts;
+import io.espalier.memory.NativeBuffer;
+import io.espalier.memory.NativeMemory;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
+/** Maps of text as traces: what a test's model is. */
+final class Rows {
+
+    private Rows() {}
+
+    /** Appends an update; UTF-8 in the order of the trace, which for ASCII is that of strings. */
+    static void append(
+            NativeMemory memory, ChainBuilder out, String key, String val, long time, long diff) {
+        try (NativeBuffer bytes = new NativeBuffer(memory)) {
+            byte[] k = key.getBytes(StandardCharsets.UTF_8);
+            byte[] v = val.getBytes(StandardCharsets.UTF_8);
+            bytes.append(k, 0, k.length);
+            bytes.append(v, 0, v.length);
+            MemorySegment segment = memory.segment();
+            long at = bytes.offset();
+            out.append(segment, at, k.length, segment, at + k.length, v.length, time, diff);
+        }
+    }
+
+    /** Appends the differences between two maps. */
+    static void appendChange(
+            NativeMemory memory,
+            ChainBuilder out,
+            Map<String, String> before,
+            Map<String, String> after,
+            long time) {
+        TreeSet<String> keys = new TreeSet<>(before.keySet());
+        keys.addAll(after.keySet());
+        for (String key : keys) {
+            TreeMap<String, Long> vals = new TreeMap<>();
+            if (before.get(key) != null) {
+                vals.merge(before.get(key), -1L, Long::sum);
+            }
+            if (after.get(key) != null) {
+                vals.merge(after.get(key), 1L, Long::sum);
+            }
+            vals.forEach((val, diff) -> {
+                if (diff != 0) {
+                    append(memory, out, key, val, time, diff);
+                }
+            });
+        }
+    }
+
+    /** What a trace holds as of an epoch. */
+    static Map<String, String> read(NativeMemory memory, Trace trace, long asOf) {
+        try (TraceSnapshot snapshot = trace.snapshot()) {
+            return read(memory, snapshot, asOf);
+        }
+    }
+
+    static Map<String, String> read(NativeMemory memory, TraceSnapshot snapshot, long asOf) {
+        Map<String, String> rows = new TreeMap<>();
+        try (AsOfCursor cursor = new AsOfCursor(memory, snapshot.runs(), asOf)) {
+            while (cursor.next()) {
+                assertEquals(1, cursor.sum());
+                String key = string(cursor.keys(), cursor.key());
+                assertNull(rows.put(key, string(cursor.vals(), cursor.val())), key);
+            }
+        }
+        return rows;
+    }
+
+    static String string(Column column, long index) {
+        byte[] bytes = new byte[(int) column.sizeOf(index)];
+        MemorySegment.copy(
+                column.segment(), Layouts.BYTE, column.offsetOf(index), bytes, 0, bytes.length);
+        return new String(bytes, StandardCharsets.UTF_8);
+    }
+
+    /** A text of some length. */
+    static String text(String prefix, int size) {
+        char[] chars = new char[Math.max(0, size)];
+        Arrays.fill(chars, '.');
+        return prefix + new String(chars);
+    }
+}

@@ -1,0 +1,368 @@
+package io.espalier.spine.trace;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.espalier.columnar.ChunkPin;
+import io.espalier.columnar.Run;
+import io.espalier.columnar.TrieView;
+import io.espalier.memory.MemoryBudget;
+import io.espalier.memory.NativeMemory;
+import io.espalier.pager.Pager;
+import io.espalier.pager.PagerOptions;
+import io.espalier.spine.disk.SimulatedDisk;
+import io.espalier.spine.disk.SimulatedDisk.Fault;
+import io.espalier.spine.trace.StoreDirectory.Mode;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Who holds what, for how long, and what is left of what failed. */
+class TraceLifeTest {
+
+    private static final TraceStoreOptions BY_HAND =
+            TraceStoreOptions.defaults().withCompaction(false).withChunkBytes(400);
+
+    @TempDir Path folder = Path.of("");
+
+    private final SimulatedDisk disk = new SimulatedDisk(5);
+    private NativeMemory memory = NativeMemory.open();
+    private Pager pager = Pager.open(memory, MemoryBudget.unlimited(), PagerOptions.in(folder));
+
+    @BeforeEach
+    void open() {
+        pager.close();
+        memory.close();
+        memory = NativeMemory.open(NativeMemory.Options.defaults().withDebug(true));
+        pager = Pager.open(memory, MemoryBudget.unlimited(), PagerOptions.in(folder));
+    }
+
+    @AfterEach
+    void close() {
+        assertEquals(0, memory.stats().leases());
+        pager.close();
+        memory.close();
+    }
+
+    private TraceStore open(TraceStoreOptions options) {
+        return TraceStore.open(disk, Mode.OPEN_OR_CREATE, pager, options);
+    }
+
+    /** Commits one row to each of some traces: the epoch's number under a key of the epoch. */
+    private void commit(TraceStore store, long since, String... names) {
+        long epoch = store.upper();
+        try (Commit commit = store.begin()) {
+            for (String name : names) {
+                Rows.append(
+                        memory,
+                        commit.writer(store.findOrCreate(name)),
+                        "k" + epoch,
+                        "v",
+                        epoch,
+                        1);
+            }
+            commit.downgradeSince(since);
+            commit.commit(epoch);
+        }
+    }
+
+    private List<String> batchFiles() {
+        return disk.files().stream().filter(name -> name.startsWith("batches/")).toList();
+    }
+
+    @Test
+    void aCommitOfSeveralTablesThatFailsLeavesNoFileAndNoLease() {
+        // fails if the files that were finished before another failed stay until the next opening
+        for (Fault fault : List.of(Fault.FULL, Fault.DENIED)) {
+            int failures = 0;
+            for (int step = 0; step < 40; step++) {
+                try (TraceStore store = open(BY_HAND)) {
+                    commit(store, 0, "a", "b", "c");
+                    long upper = store.upper();
+                    List<String> files = batchFiles();
+                    disk.failAt(disk.steps() + step, fault);
+                    try {
+                        commit(store, 0, "a", "b", "c");
+                    } catch (StoreException.Full | StoreException.NotPermitted e) {
+                        failures++;
+                        assertEquals(upper, store.upper());
+                        assertEquals(files, batchFiles(), fault + " at step " + step);
+                        // and the store goes on
+                        commit(store, 0, "a", "b", "c");
+                    } catch (StoreException.Stopped e) {
+                        // it was a sync that failed: nothing can be said
+                        continue;
+                    } finally {
+                        disk.failNoMore();
+                    }
+                    assertEquals(upper + 1, store.upper());
+                }
+            }
+            assertTrue(failures > 5, failures + " failures");
+        }
+    }
+
+    @Test
+    void aCommitIsOneAttempt() {
+        // fails if a file that broke off in the middle of a chunk is written on
+        try (TraceStore store = open(BY_HAND)) {
+            commit(store, 0, "a");
+            try (Commit commit = store.begin()) {
+                Rows.append(memory, commit.writer(store.findOrCreate("a")), "k", "v", 2, 1);
+                disk.failAt(disk.steps(), Fault.FULL);
+                assertThrows(StoreException.Full.class, () -> commit.commit(2));
+                assertThrows(IllegalStateException.class, () -> commit.commit(2));
+            }
+            try (Commit commit = store.begin()) {
+                assertThrows(IllegalStateException.class, () -> commit.commit(7));
+            }
+            try (Commit commit = store.begin()) {
+                commit.downgradeSince(3);
+                assertThrows(IllegalArgumentException.class, () -> commit.commit(2));
+            }
+            assertEquals(2, store.upper());
+            commit(store, 0, "a");
+        }
+    }
+
+    @Test
+    void aSnapshotStaysExactAsOfItsOwnSinceWhateverIsForgottenAfterIt() {
+        // fails if compaction changes what a reader holds, or deletes it beneath the reader
+        try (TraceStore store = open(BY_HAND)) {
+            for (int i = 0; i < 6; i++) {
+                commit(store, 0, "a");
+            }
+            Trace trace = store.find("a").orElseThrow();
+            try (TraceSnapshot before = trace.snapshot()) {
+                assertEquals(0, before.since());
+                List<String> files = batchFiles();
+                commit(store, 7, "a");
+                store.compact();
+                assertEquals(7, trace.since());
+                assertEquals(7, before.upper());
+                for (long asOf = 0; asOf < 7; asOf++) {
+                    assertEquals(asOf, Rows.read(memory, before, asOf).size());
+                }
+                assertTrue(batchFiles().containsAll(files));
+            }
+            assertEquals(1, batchFiles().size(), "deleted with the last reader");
+            assertEquals(7, Rows.read(memory, trace, 7).size());
+        }
+    }
+
+    @Test
+    void aReaderThatOutlivesTheStoreIsToldSo() {
+        // fails if a read after the close gives bytes, foreign ones at worst
+        TraceStore store = open(BY_HAND);
+        commit(store, 0, "a");
+        commit(store, 0, "a");
+        Trace trace = store.find("a").orElseThrow();
+        TraceSnapshot snapshot = trace.snapshot();
+        Run first = snapshot.runs().getFirst();
+        TrieView view = new TrieView();
+        ChunkPin pin = first.open(0, view);
+        store.close();
+        store.close();
+        assertEquals(1, view.updateCount(), "pinned");
+        assertEquals("k1", Rows.string(view.keys(), 0));
+        assertThrows(IllegalStateException.class, () -> first.open(0, new TrieView()));
+        assertThrows(IllegalStateException.class, () -> first.seek(view.keys(), 0, 0));
+        assertThrows(IllegalStateException.class, () -> snapshot.runs().getLast().chunkCount());
+        assertThrows(IllegalStateException.class, trace::snapshot);
+        assertThrows(IllegalStateException.class, store::begin);
+        assertThrows(IllegalStateException.class, store::compact);
+        assertThrows(IllegalStateException.class, pager::close);
+        snapshot.close();
+        assertEquals("k1", Rows.string(view.keys(), 0), "pinned still");
+        pin.close();
+        assertEquals(0, view.updateCount(), "a view does not outlive its pin");
+        assertThrows(IllegalStateException.class, pin::close);
+        assertThrows(IllegalStateException.class, snapshot::close);
+    }
+
+    @Test
+    void aRunIsClosedForThoseWhoHoldNothing() {
+        // fails if a run that nobody holds maps its file again, or says what is in it
+        try (TraceStore store = open(BY_HAND)) {
+            commit(store, 0, "a");
+            commit(store, 0, "a");
+            Run gone;
+            try (TraceSnapshot snapshot = store.find("a").orElseThrow().snapshot()) {
+                gone = snapshot.runs().getFirst();
+                assertEquals(1, gone.chunkCount());
+            }
+            store.compact();
+            assertThrows(IllegalStateException.class, gone::chunkCount);
+            assertThrows(IllegalStateException.class, () -> gone.open(0, new TrieView()));
+        }
+    }
+
+    @Test
+    void whatIsLeftOfAClosedStoreDeletesNothingOfTheNextOne() {
+        // fails if a commit that was forgotten open takes a file that has its id by now
+        TraceStore first = open(BY_HAND);
+        commit(first, 0, "a");
+        Commit forgotten = first.begin();
+        forgotten.writer(first.findOrCreate("a"));
+        disk.forgetLocks();
+        try (TraceStore second = open(BY_HAND)) {
+            for (int i = 0; i < 4; i++) {
+                commit(second, 0, "a");
+            }
+            List<String> files = batchFiles();
+            forgotten.close();
+            assertEquals(files, batchFiles());
+            assertThrows(StoreException.Stopped.class, () -> commit(first, 0, "a"));
+            first.close();
+            assertTrue(batchFiles().containsAll(files));
+            assertEquals(5, Rows.read(memory, second.find("a").orElseThrow(), 5).size());
+        }
+        assertTrue(TraceStore.verify(disk, pager, damage -> {}).isWhole());
+    }
+
+    @Test
+    void aFailedSyncShowsNothingAndDeletesNothing() {
+        // fails if the state in memory claims what may not be durable, or its files are deleted
+        TraceStore store = open(BY_HAND);
+        commit(store, 0, "a");
+        List<String> files = batchFiles();
+        // the file's, the folder's, or the manifest's: the last that fails is within the record
+        for (int step = 0; ; step++) {
+            disk.failAt(disk.steps() + step, Fault.SYNC_FAILS);
+            try {
+                commit(store, 0, "a");
+            } catch (StoreException.Stopped e) {
+                break;
+            }
+            disk.failNoMore();
+        }
+        long upper = store.upper();
+        assertEquals(upper - 1, Rows.read(memory, store.find("a").orElseThrow(), upper).size());
+        assertThrows(StoreException.Stopped.class, () -> commit(store, 0, "a"));
+        assertThrows(StoreException.Stopped.class, store::compact);
+        assertTrue(batchFiles().containsAll(files));
+        store.close();
+    }
+
+    @Test
+    void whatWasLeftUncompactedIsFoundAgainAfterReopening() throws InterruptedException {
+        // fails if requests are lost with the process that was to answer them
+        try (TraceStore store = open(BY_HAND)) {
+            for (int i = 0; i < 64; i++) {
+                commit(store, i, "a", "b");
+            }
+            assertEquals(64, store.find("a").orElseThrow().runCount());
+        }
+        try (TraceStore store = open(BY_HAND.withCompaction(true))) {
+            while (store.compactionStats().waiting() > 0) {
+                Thread.sleep(1);
+            }
+            assertTrue(store.compactionStats().applied() > 0);
+            assertEquals(0, store.compactionStats().refused());
+            for (String name : List.of("a", "b")) {
+                Trace trace = store.find(name).orElseThrow();
+                assertTrue(trace.runCount() < 8, () -> trace.runCount() + " runs");
+                assertEquals(64, Rows.read(memory, trace, 64).size());
+            }
+            assertTrue(store.notes().isEmpty(), store.notes()::toString);
+        }
+    }
+
+    @Test
+    void aWriterIsNotHeldUpByACompactionThatCannotWork() {
+        // fails if a writer waits for ever for a thread that fails again and again, or has died
+        try (TraceStore store = open(BY_HAND)) {
+            commit(store, 0, "a");
+        }
+        byte[] bad = disk.bytes(batchFiles().getFirst());
+        bad[40] ^= 1;
+        disk.setBytes(batchFiles().getFirst(), bad);
+        try (TraceStore store = open(BY_HAND.withCompaction(true))) {
+            for (int i = 0; i < 80; i++) {
+                commit(store, 0, "a");
+            }
+            assertEquals(82, store.upper());
+            assertTrue(store.compactionStats().failures() > 0);
+        }
+    }
+
+    @Test
+    void closingInTheMiddleOfCompactionsLeavesNothingOut() {
+        // fails if the thread that compacts outlives the store, or loses what it holds
+        for (int round = 0; round < 15; round++) {
+            try (TraceStore store = open(BY_HAND.withCompaction(true))) {
+                for (int i = 0; i < 10 + round; i++) {
+                    commit(store, 0, "a", "b");
+                }
+            }
+            assertEquals(0, memory.stats().leases());
+        }
+        VerifyReport report = TraceStore.verify(disk, pager, damage -> {});
+        assertTrue(report.isWhole(), report::toString);
+    }
+
+    @Test
+    void readersCommitsAndCompactionsDoNotDisturbEachOther() throws InterruptedException {
+        // fails if a reader sees an epoch in part, or a file goes while it is read
+        AtomicBoolean over = new AtomicBoolean();
+        List<Throwable> problems = new ArrayList<>();
+        try (TraceStore store = open(BY_HAND.withCompaction(true))) {
+            commit(store, 0, "a");
+            Trace trace = store.find("a").orElseThrow();
+            Runnable reader =
+                    () -> {
+                        try {
+                            while (!over.get()) {
+                                long upper = store.upper();
+                                try (TraceSnapshot snapshot = trace.snapshot()) {
+                                    assertTrue(snapshot.upper() >= upper);
+                                    long asOf = snapshot.upper() - 1;
+                                    Map<String, String> rows = Rows.read(memory, snapshot, asOf);
+                                    assertEquals(asOf, rows.size());
+                                }
+                            }
+                        } catch (Throwable e) {
+                            synchronized (problems) {
+                                problems.add(e);
+                            }
+                        }
+                    };
+            List<Thread> readers = new ArrayList<>();
+            for (int i = 0; i < 3; i++) {
+                readers.add(Thread.ofPlatform().start(reader));
+            }
+            for (int i = 0; i < 150; i++) {
+                commit(store, Math.max(0, i - 3), "a");
+            }
+            store.compact();
+            over.set(true);
+            for (Thread thread : readers) {
+                thread.join();
+            }
+        }
+        assertEquals(List.of(), problems);
+    }
+
+    @Test
+    void aNameThatCannotBeReadBackIsRefusedBeforeItIsWritten() {
+        // fails if a store can be brought into a state that cannot be opened
+        try (TraceStore store = open(BY_HAND)) {
+            for (String name : List.of("", "x".repeat(256), "\u00e9".repeat(128), "\ud800")) {
+                assertThrows(IllegalArgumentException.class, () -> store.findOrCreate(name));
+            }
+            commit(store, 0, "\u00e9".repeat(127));
+        }
+        try (TraceStore store = open(BY_HAND)) {
+            assertEquals(List.of("\u00e9".repeat(127)), store.names());
+            assertFalse(store.find("other").isPresent());
+        }
+    }
+}
