@@ -1,6 +1,5 @@
 package io.espalier.columnar;
 
-import io.espalier.memory.NativeMemory;
 import io.espalier.pager.Pager;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -20,7 +19,6 @@ final class BatcherJob implements AutoCloseable {
     private final DeferringSink shipped;
     private final DeferringSink kept;
 
-    private @Nullable ChainBuilder out;
     private @Nullable Merge merge;
     private @Nullable TimeSplit split;
     private @Nullable ChainBuilder before;
@@ -58,46 +56,28 @@ final class BatcherJob implements AutoCloseable {
                 List.of(), timeMin, 0, new DeferringSink(pager, formed.batch().type(), 0), formed);
     }
 
-    /** Merges chains into one. The builder is empty, and used until the job is done. */
-    static BatcherJob merge(
-            Pager pager, List<Batch> inputs, int depth, TrieBuilder builder, long targetBytes) {
-        TrieType type = builder.type();
-        DeferringSink kept = new DeferringSink(pager, type, depth);
-        BatcherJob job =
-                new BatcherJob(
-                        inputs,
-                        timeMin(inputs),
-                        depth,
-                        new DeferringSink(pager, type, depth),
-                        kept);
-        ChainBuilder out = new ChainBuilder(builder, targetBytes, kept);
-        job.out = out;
-        job.merge = new Merge(inputs, true, 0, out);
+    /** Merges chains into one. The chain is used until the job is done. */
+    static BatcherJob merge(Pager pager, List<Batch> inputs, int depth, BatcherChain chain) {
+        DeferringSink shipped = new DeferringSink(pager, chain.type(), depth);
+        DeferringSink kept = new DeferringSink(pager, chain.type(), depth);
+        BatcherJob job = new BatcherJob(inputs, timeMin(inputs), depth, shipped, kept);
+        job.merge = new Merge(inputs, true, 0, chain.start(kept));
         return job;
     }
 
     /** Merges chains and parts them by time. */
     static BatcherJob split(
-            Pager pager,
-            List<Batch> inputs,
-            int depth,
-            TrieBuilder builder,
-            long targetBytes,
-            long upper) {
-        NativeMemory memory = builder.memory();
-        TrieType type = builder.type();
-        DeferringSink shipped = new DeferringSink(pager, type, depth);
-        DeferringSink kept = new DeferringSink(pager, type, depth);
+            Pager pager, List<Batch> inputs, int depth, BatcherChain chain, long upper) {
+        DeferringSink shipped = new DeferringSink(pager, chain.type(), depth);
+        DeferringSink kept = new DeferringSink(pager, chain.type(), depth);
         BatcherJob job = new BatcherJob(inputs, timeMin(inputs), depth, shipped, kept);
-        ChainBuilder before = new ChainBuilder(new TrieBuilder(memory, type), targetBytes, shipped);
-        ChainBuilder rest = new ChainBuilder(new TrieBuilder(memory, type), targetBytes, kept);
-        TimeSplit split = new TimeSplit(memory, upper, before, rest);
-        ChainBuilder out = new ChainBuilder(builder, targetBytes, split);
+        ChainBuilder before = chain.another(shipped);
+        ChainBuilder rest = chain.another(kept);
+        TimeSplit split = new TimeSplit(chain.memory(), upper, before, rest);
         job.before = before;
         job.rest = rest;
         job.split = split;
-        job.out = out;
-        job.merge = new Merge(inputs, true, 0, out);
+        job.merge = new Merge(inputs, true, 0, chain.start(split));
         return job;
     }
 
@@ -194,14 +174,10 @@ final class BatcherJob implements AutoCloseable {
         return kept.batch();
     }
 
-    /** Drops everything. */
+    /** Drops everything but what the chain holds. */
     @Override
     public void close() {
         closeTools();
-        if (out != null) {
-            // it may hold a chunk, and half of one in the builder
-            out.close();
-        }
         shipped.close();
         kept.close();
     }

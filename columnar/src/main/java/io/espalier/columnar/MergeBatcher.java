@@ -1,6 +1,5 @@
 package io.espalier.columnar;
 
-import io.espalier.memory.NativeMemory;
 import io.espalier.pager.Pager;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -75,12 +74,11 @@ public final class MergeBatcher implements AutoCloseable {
     private record Chain(Batch batch, int depth) {}
 
     private final Pager pager;
-    private final NativeMemory memory;
     private final TrieType type;
     private final long stagedBytesMax;
     private final long targetBytes;
     private final UpdateBuffer staged;
-    private final TrieBuilder builder;
+    private final BatcherChain output;
     private final List<Chain> chains = new ArrayList<>();
     private @Nullable BatcherJob job;
     private @Nullable Throwable broken;
@@ -116,12 +114,11 @@ public final class MergeBatcher implements AutoCloseable {
                     "chunk target of " + targetBytes + " bytes; give 1 byte to 1 GiB");
         }
         this.pager = pager;
-        this.memory = pager.memory();
         this.type = type;
         this.stagedBytesMax = stagedBytesMax;
         this.targetBytes = targetBytes;
-        this.staged = new UpdateBuffer(memory, type);
-        this.builder = new TrieBuilder(memory, type);
+        this.staged = new UpdateBuffer(pager.memory(), type);
+        this.output = new BatcherChain(pager.memory(), type, targetBytes);
     }
 
     /** The type of the updates. */
@@ -275,6 +272,7 @@ public final class MergeBatcher implements AutoCloseable {
         if (stopped != null) {
             job = null;
             stopped.close();
+            output.drop();
         }
         for (Chain chain : chains) {
             chain.batch.close();
@@ -307,7 +305,7 @@ public final class MergeBatcher implements AutoCloseable {
         }
         long timeMin = staged.timeMin();
         DeferringSink sink = new DeferringSink(pager, type, 0);
-        ChainBuilder out = new ChainBuilder(builder, targetBytes, sink);
+        ChainBuilder out = output.start(sink);
         boolean done = false;
         try {
             staged.formInto(out);
@@ -315,7 +313,7 @@ public final class MergeBatcher implements AutoCloseable {
             done = true;
         } finally {
             if (!done) {
-                builder.clear();
+                output.drop();
                 sink.close();
             }
         }
@@ -334,12 +332,7 @@ public final class MergeBatcher implements AutoCloseable {
             }
             int depth = Math.max(last.depth, previous.depth) + 1;
             BatcherJob merge =
-                    BatcherJob.merge(
-                            pager,
-                            List.of(previous.batch, last.batch),
-                            depth,
-                            builder,
-                            targetBytes);
+                    BatcherJob.merge(pager, List.of(previous.batch, last.batch), depth, output);
             chains.removeLast();
             chains.removeLast();
             merges++;
@@ -437,7 +430,7 @@ public final class MergeBatcher implements AutoCloseable {
             inputs.add(chain.batch);
             depth = Math.max(depth, chain.depth);
         }
-        BatcherJob split = BatcherJob.split(pager, inputs, depth + 1, builder, targetBytes, upper);
+        BatcherJob split = BatcherJob.split(pager, inputs, depth + 1, output, upper);
         chains.clear();
         chains.addAll(late);
         merges++;
@@ -520,7 +513,7 @@ public final class MergeBatcher implements AutoCloseable {
         }
         closed = true;
         clear();
-        builder.close();
+        output.close();
         staged.close();
     }
 }
