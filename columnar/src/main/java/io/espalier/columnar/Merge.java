@@ -14,7 +14,7 @@ import java.util.List;
  */
 public final class Merge implements AutoCloseable {
 
-    private static final int SHORT_PIECES = 1 << 30;
+    private static final int SHORT_PIECES = 4;
     private static final int SHORT_UPDATES = 4;
     private static final int PAUSE_PIECES = 64;
 
