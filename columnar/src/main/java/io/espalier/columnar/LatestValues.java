@@ -107,7 +107,7 @@ public final class LatestValues implements AutoCloseable {
                     next++;
                     boolean decided =
                             Column.compare(keys, key, probes, probe) == 0
-                                    && (key < keyCount - 1 || chunk == run.chunkCount() - 1
+                                    && ((key < keyCount - 1 || chunk == run.chunkCount() - 1)
                                             ? decide(key, probe, asOf)
                                             : decideAcross(run, probes, probe, asOf));
                     if (!decided) {

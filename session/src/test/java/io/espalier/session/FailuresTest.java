@@ -48,6 +48,9 @@ class FailuresTest {
             int taken = 0;
             StoreException refused = null;
             while (refused == null && taken < 10_000) {
+                // equal values would take no room
+                value[0] = (byte) taken;
+                value[1] = (byte) (taken >> 8);
                 try {
                     store.table().put(bytes("key" + taken), value);
                     taken++;

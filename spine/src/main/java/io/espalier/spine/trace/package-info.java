@@ -19,6 +19,12 @@
  *   <li><em>A sync that failed ends the store</em> in this process. It is never tried again.
  * </ol>
  *
+ * <p>Above that: {@link io.espalier.spine.trace.TraceStore}, which commits and compacts, {@link
+ * io.espalier.spine.trace.Trace} and {@link io.espalier.spine.trace.TraceSnapshot}, through which
+ * it is read, {@code BatchFile} and {@code Compactor}. They hold what they read: a file is deleted
+ * when no record names it and nobody reads it, and by nobody but the writer that the store says is
+ * the latest.
+ *
  * <p>Read {@link io.espalier.spine.trace.StoreDirectory} first, which opens, commits, rolls over
  * and closes; then {@link io.espalier.spine.trace.ManifestState}, what it asks of the state that it
  * keeps; {@code ManifestLog}, {@code StoreFile}, {@code ManifestFormat}, {@code ManifestScan}

@@ -25,7 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 class TraceSimulationTest {
 
     /** How many long histories; a night's worth with {@code -Despalier.histories=1000000}. */
-    private static final long HISTORIES = Long.getLong("espalier.histories", 300);
+    private static final long HISTORIES = Long.getLong("espalier.histories", 200);
 
     @TempDir Path folder = Path.of("");
 
