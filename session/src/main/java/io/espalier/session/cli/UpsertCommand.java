@@ -29,11 +29,6 @@ final class UpsertCommand extends Command {
 
     private static final long EPOCH_LINES_DEFAULT = 10_000;
 
-    /** Unless told otherwise, an epoch takes no more native memory than this and than needed. */
-    private static final long EPOCH_BYTES_MIN = 8 << 20;
-
-    private static final int EPOCH_BUDGET_PARTS = 4;
-
     @Override
     Syntax syntax() {
         return new Syntax()
@@ -64,9 +59,8 @@ final class UpsertCommand extends Command {
                 .value(
                         EPOCH_EVERY,
                         "N",
-                        "commits after every N rows, and at the end. Without it after 10000"
-                                + " rows, or earlier when their keys and values take more than 8"
-                                + " MiB and a quarter of the budget")
+                        "commits after every N rows, and at the end; without it, after every 10000."
+                                + " What waits beyond the budget is spilled")
                 .budget()
                 .value(
                         SKIP_BAD,
@@ -118,10 +112,6 @@ final class UpsertCommand extends Command {
         String tableName = arguments.tableName();
         long budgetBytes = arguments.budgetBytes();
         long epochRows = arguments.number(EPOCH_EVERY, 1, EPOCH_LINES_DEFAULT);
-        long epochBytes =
-                arguments.text(EPOCH_EVERY) != null
-                        ? Long.MAX_VALUE
-                        : Math.max(EPOCH_BYTES_MIN, budgetBytes / EPOCH_BUDGET_PARTS);
 
         String shownName = file == null ? "<stdin>" : file.toString();
         try (InputStream input = file == null ? shell.in() : open(file)) {
@@ -142,7 +132,7 @@ final class UpsertCommand extends Command {
                                 new UpsertRun.Input(reader, shownName),
                                 store,
                                 store.table(tableName),
-                                new UpsertRun.Epochs(epochRows, epochBytes),
+                                epochRows,
                                 skipFile,
                                 arguments.flag(REPORT_EPOCHS) ? shell : null,
                                 progress);

@@ -26,18 +26,10 @@ final class UpsertRun {
      */
     record Input(RowReader reader, String name) {}
 
-    /**
-     * When an epoch is full.
-     *
-     * @param rowsMax after so many rows
-     * @param bytesMax or after so many bytes of keys and values
-     */
-    record Epochs(long rowsMax, long bytesMax) {}
-
     private final Input input;
     private final Store store;
     private final Table table;
-    private final Epochs epochs;
+    private final long epochRows;
     private final @Nullable SkipFile skipFile;
     private final @Nullable Shell reports;
     private final Progress progress;
@@ -49,9 +41,9 @@ final class UpsertRun {
     private long durableEpoch;
     private long durableLine;
     private long stagedRows;
-    private long stagedBytes;
 
     /**
+     * @param epochRows how many rows make an epoch
      * @param skipFile where bad lines go, or null to stop at one
      * @param reports where durable epochs are reported, or null
      */
@@ -59,14 +51,14 @@ final class UpsertRun {
             Input input,
             Store store,
             Table table,
-            Epochs epochs,
+            long epochRows,
             @Nullable SkipFile skipFile,
             @Nullable Shell reports,
             Progress progress) {
         this.input = input;
         this.store = store;
         this.table = table;
-        this.epochs = epochs;
+        this.epochRows = epochRows;
         this.skipFile = skipFile;
         this.reports = reports;
         this.progress = progress;
@@ -120,8 +112,7 @@ final class UpsertRun {
                         endsInCr(reader.valueArray(), reader.valueOffset(), reader.valueSize());
             }
             stagedRows++;
-            stagedBytes += reader.keySize() + reader.valueSize();
-            if (stagedRows >= epochs.rowsMax() || stagedBytes >= epochs.bytesMax()) {
+            if (stagedRows >= epochRows) {
                 commit();
             }
             if ((puts + deletes) % PROGRESS_ROWS == 0) {
@@ -165,7 +156,6 @@ final class UpsertRun {
         durableLine = input.reader().line();
         epochCount++;
         stagedRows = 0;
-        stagedBytes = 0;
         if (reports != null) {
             report(reports);
         }
