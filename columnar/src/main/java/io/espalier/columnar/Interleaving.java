@@ -48,8 +48,7 @@ final class Interleaving {
         long equal = 0;
         while (startA < endA && startB < endB) {
             long steps = Math.min(endA - startA, endB - startB) >> 3;
-            // both ends meet at most: of two equal values, one is a head in front when the other
-            // goes
+            // of two equal values, the first to go at either end meets the other there
             for (long k = 0; k < steps; k++) {
                 long x = segmentA.get(Layouts.LONG, startA);
                 long y = segmentB.get(Layouts.LONG, startB);
@@ -69,6 +68,7 @@ final class Interleaving {
                 long u = v ^ w;
                 long e = w - v;
                 long more = (e ^ (u & (e ^ w))) >> 63;
+                equal |= (u - 1) & ~u;
                 end -= 8;
                 choiceEnd--;
                 out.set(Layouts.LONG, end, w ^ (u & more));
