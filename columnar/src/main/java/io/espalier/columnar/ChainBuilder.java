@@ -350,7 +350,10 @@ public final class ChainBuilder implements AutoCloseable {
         room = 0;
     }
 
-    /** Room for whoever feeds this chain, so that feeding allocates nothing; closed with it. */
+    /**
+     * Room for whoever feeds this chain, so that feeding allocates nothing; given back when the
+     * chain is finished or closed.
+     */
     NativeBuffer scratch() {
         return scratch;
     }
@@ -386,6 +389,8 @@ public final class ChainBuilder implements AutoCloseable {
         if (!builder.isEmpty()) {
             seal();
         }
+        // who keeps the builder for another chain does not close this one
+        scratch.close();
     }
 
     @Override

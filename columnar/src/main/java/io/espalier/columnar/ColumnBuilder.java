@@ -205,35 +205,27 @@ public final class ColumnBuilder implements AutoCloseable {
     }
 
     /**
-     * Brings the column into the form of values of {@code size} bytes and makes room for {@code
-     * values} more; the caller writes them and says so by {@link #advanceFixed}.
+     * Makes room for {@code values} more of {@code size} bytes. The caller writes them and says so
+     * by {@link #advanceFixed}, or does not, and the column stays as it was.
      *
      * @return where they go, or -1 if the column has values of other sizes
      */
     long reserveFixed(long size, long values) {
-        switch (encoding) {
-            case TrieLayout.ABSENT -> {
-                encoding = TrieLayout.FIXED;
-                width = size;
-            }
-            case TrieLayout.CONSTANT -> {
-                if (width != size) {
-                    return -1;
-                }
-                spread();
-            }
-            default -> {
-                if (encoding != TrieLayout.FIXED || width != size) {
-                    return -1;
-                }
-            }
+        if (encoding == TrieLayout.VARIABLE || (encoding != TrieLayout.ABSENT && width != size)) {
+            return -1;
         }
-        return data.reserve(values * size);
+        long repeated = encoding == TrieLayout.CONSTANT ? (count - 1) * size : 0;
+        return data.reserve(repeated + values * size) + repeated;
     }
 
-    /** Takes values in that were written where {@link #reserveFixed} said. */
-    void advanceFixed(long values) {
-        data.advance(values * width);
+    /** Takes values of {@code size} bytes in that were written where {@link #reserveFixed} said. */
+    void advanceFixed(long size, long values) {
+        if (encoding == TrieLayout.CONSTANT) {
+            spread();
+        }
+        encoding = TrieLayout.FIXED;
+        width = size;
+        data.advance(values * size);
         count += values;
     }
 
@@ -265,7 +257,7 @@ public final class ColumnBuilder implements AutoCloseable {
                         target,
                         choices,
                         values);
-                advanceFixed(values);
+                advanceFixed(Long.BYTES, values);
                 return;
             }
         }
@@ -298,7 +290,7 @@ public final class ColumnBuilder implements AutoCloseable {
             if (target != -1) {
                 Interleaving.gather(
                         source.segment(), source.data(), size, segment, target, indexes, values);
-                advanceFixed(values - 1);
+                advanceFixed(size, values - 1);
                 return;
             }
         }

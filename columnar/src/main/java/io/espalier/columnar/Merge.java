@@ -34,6 +34,8 @@ public final class Merge implements AutoCloseable {
     private int equalPieces;
 
     private final Weaver weaver;
+    private final int patience;
+    private final int pause;
     private boolean finished;
     private boolean failed;
 
@@ -44,13 +46,29 @@ public final class Merge implements AutoCloseable {
      * @param since times below are raised to this; 0 keeps all. Upsert tries take 0 only.
      */
     public Merge(List<? extends Run> runs, boolean consuming, long since, ChainBuilder out) {
+        this(runs, consuming, since, out, false);
+    }
+
+    /**
+     * The same, for tests.
+     *
+     * @param eager whether many updates at once are tried at every head, however few they are
+     */
+    Merge(
+            List<? extends Run> runs,
+            boolean consuming,
+            long since,
+            ChainBuilder out,
+            boolean eager) {
         this.out = out;
+        this.patience = eager ? 0 : SHORT_PIECES;
+        this.pause = eager ? 0 : PAUSE_PIECES;
         this.since = since;
         this.counts = out.type().diff() == DiffType.COUNT;
         if (!counts && since != 0) {
             throw new IllegalArgumentException("upsert tries cannot be advanced to " + since);
         }
-        this.weaver = new Weaver(out);
+        this.weaver = new Weaver(out, eager);
         this.order = new RunCursor[runs.size()];
         boolean done = false;
         try {
@@ -112,10 +130,10 @@ public final class Merge implements AutoCloseable {
             return copyChunk(first);
         }
         if (RunCursor.compare(first, second) == 0) {
-            return equalPieces < SHORT_PIECES ? fold() : foldMany(first, second);
+            return equalPieces < patience ? fold() : foldMany(first, second);
         }
         equalPieces = 0;
-        long woven = shortPieces < SHORT_PIECES ? 0 : weave(first, second);
+        long woven = shortPieces < patience ? 0 : weave(first, second);
         if (woven > 0) {
             return woven;
         }
@@ -144,7 +162,7 @@ public final class Merge implements AutoCloseable {
                 return updates;
             }
         }
-        equalPieces = -PAUSE_PIECES;
+        equalPieces = -pause;
         return fold();
     }
 
@@ -158,7 +176,7 @@ public final class Merge implements AutoCloseable {
         long updates = weaver.weave(first, second);
         if (updates == 0) {
             // a while by pieces: what does not suit now will not a few updates on
-            shortPieces = -PAUSE_PIECES;
+            shortPieces = -pause;
             return 0;
         }
         settleBoth();

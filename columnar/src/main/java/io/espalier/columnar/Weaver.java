@@ -23,6 +23,7 @@ final class Weaver {
     private static final long SKEW_MAX = 8;
 
     private final ChainBuilder out;
+    private final long valuesMin;
     private final NativeBuffer choices;
     private final Column folded = new Column();
 
@@ -30,8 +31,9 @@ final class Weaver {
     private long countA;
     private long countB;
 
-    Weaver(ChainBuilder out) {
+    Weaver(ChainBuilder out, boolean eager) {
         this.out = out;
+        this.valuesMin = eager ? 1 : VALUES_MIN;
         this.choices = out.scratch();
     }
 
@@ -124,10 +126,10 @@ final class Weaver {
         most = Column.equalRun(a.vals(), i, b.vals(), j, most);
         most = Column.equalRun(a.times(), i, b.times(), j, most);
         long room = out.makeRoom();
-        while (most >= VALUES_MIN && a.flatBytes(i, i + most, i, i + most, i, i + most) > room) {
+        while (most >= valuesMin && a.flatBytes(i, i + most, i, i + most, i, i + most) > room) {
             most /= 2;
         }
-        if (most < VALUES_MIN) {
+        if (most < valuesMin) {
             return 0;
         }
         choices.clear();
@@ -147,7 +149,7 @@ final class Weaver {
         if (constant && count == 1) {
             count = most;
         }
-        if (count < VALUES_MIN) {
+        if (count < valuesMin) {
             return 0;
         }
         folded.bind(
@@ -188,7 +190,7 @@ final class Weaver {
             countA--;
             countB--;
         }
-        return Math.min(countA, countB) >= VALUES_MIN
+        return Math.min(countA, countB) >= valuesMin
                 && countA <= SKEW_MAX * countB
                 && countB <= SKEW_MAX * countA;
     }
@@ -203,7 +205,7 @@ final class Weaver {
             return false;
         }
         target.openSingleKeys(countA + countB);
-        target.keys().advanceFixed(countA + countB);
+        target.keys().advanceFixed(a.keys().width(), countA + countB);
         target.vals().appendChosen(a.vals(), i, countA, b.vals(), j, countB, notes);
         target.appendChosenUpdates(a, i, countA, b, j, countB, notes);
         return true;
@@ -225,7 +227,7 @@ final class Weaver {
             target.openKey(a.keys(), first.key());
         }
         target.openSingleVals(countA + countB);
-        target.vals().advanceFixed(countA + countB);
+        target.vals().advanceFixed(a.vals().width(), countA + countB);
         target.appendChosenUpdates(a, i, countA, b, j, countB, notes);
         return true;
     }

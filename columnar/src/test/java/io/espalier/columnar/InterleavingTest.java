@@ -3,90 +3,162 @@ package io.espalier.columnar;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.espalier.memory.Layouts;
-import io.espalier.memory.Lease;
+import io.espalier.memory.NativeBuffer;
 import io.espalier.memory.NativeMemory;
-import io.espalier.memory.Words;
-import io.espalier.testing.NativeMemoryExtension;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.TreeSet;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.ExtendWith;
 
-/** The kernels that merge without branches: every way in which two short ranges interleave. */
-@ExtendWith(NativeMemoryExtension.class)
+/** The kernels on every way that two short ranges can interleave, equal values included. */
 class InterleavingTest {
 
-    private static final int VALUES = 6;
+    private static final int LENGTH_MAX = 8;
+    private static final int WIDE_LENGTH_MAX = 6;
+    private static final ValueLayout.OfLong BIG_ENDIAN =
+            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
+
+    private MemorySegment segment;
+    private long a;
+    private long b;
+    private long target;
+    private long notes;
+    private int lengthMax;
+    private int width;
+    private boolean bytes;
+    private boolean longs;
+    private int found;
+
+    // what comes out, where values differ: each value with the side it is from
+    private final int[] sides = new int[2 * LENGTH_MAX];
 
     @Test
-    void rangesInterleaveInOrderOrAreSaidToShareAValue(NativeMemory memory) {
-        // fails when an equal pair is missed because the two ends take one of it each
-        MemorySegment segment = memory.segment();
-        try (Lease lease = memory.allocate(64 * 8)) {
-            long a = lease.offset();
-            long b = a + 8 * 8;
-            long target = b + 8 * 8;
-            long choices = target + 16 * 8;
-            // each value is in neither, in the first, in the second, or in both
-            for (int code = 0; code < 1 << (2 * VALUES); code++) {
-                List<Long> first = new ArrayList<>();
-                List<Long> second = new ArrayList<>();
-                for (int i = 0; i < VALUES; i++) {
-                    if ((code >> (2 * i) & 1) != 0) {
-                        first.add(i * 1000L - 3000);
-                    }
-                    if ((code >> (2 * i) & 2) != 0) {
-                        second.add(i * 1000L - 3000);
-                    }
-                }
-                write(segment, a, first);
-                write(segment, b, second);
-                TreeSet<Long> all = new TreeSet<>(first);
-                all.addAll(second);
-                boolean distinct = all.size() == first.size() + second.size();
-                for (boolean wide : new boolean[] {false, true}) {
-                    boolean found =
-                            wide
-                                    ? Interleaving.wide(
-                                            segment,
-                                            a,
-                                            first.size(),
-                                            segment,
-                                            b,
-                                            second.size(),
-                                            segment,
-                                            target,
-                                            choices,
-                                            8,
-                                            false)
-                                    : Interleaving.longs(
-                                            segment,
-                                            a,
-                                            first.size(),
-                                            segment,
-                                            b,
-                                            second.size(),
-                                            segment,
-                                            target,
-                                            choices);
-                    assertEquals(distinct, found, first + " and " + second + ", wide: " + wide);
-                    int at = 0;
-                    for (long value : distinct ? all : new TreeSet<Long>()) {
-                        assertEquals(value, Words.getLong(segment, target, at));
-                        byte choice = segment.get(Layouts.BYTE, choices + at);
-                        assertEquals(first.contains(value) ? 1 : 0, choice);
-                        at++;
-                    }
-                }
+    void longsInterleaveInEveryWay() {
+        // fails when an equal pair goes unnoticed, in front, at the back or where both ends meet
+        all(8, false, true);
+    }
+
+    @Test
+    void wideValuesInterleaveInEveryWay() {
+        // fails as for longs, or when the words of a value are misread
+        all(8, true, false);
+        all(13, true, false);
+        all(16, false, false);
+    }
+
+    private void all(int width, boolean bytes, boolean longs) {
+        this.width = width;
+        this.bytes = bytes;
+        this.longs = longs;
+        lengthMax = longs ? LENGTH_MAX : WIDE_LENGTH_MAX;
+        found = 0;
+        try (NativeMemory memory =
+                        NativeMemory.open(NativeMemory.Options.defaults().withDebug(true));
+                NativeBuffer buffer = new NativeBuffer(memory)) {
+            segment = memory.segment();
+            // a word between, since a kernel may read one past
+            long room = (long) LENGTH_MAX * width + Long.BYTES;
+            a = buffer.reserve(6 * room);
+            b = a + room;
+            target = b + room;
+            notes = target + 2 * room;
+            next(0, 0, 0, false);
+        }
+        assertEquals(paths(), found);
+    }
+
+    /** In how many ways one can go on in one range, the other or both, to wherever. */
+    private int paths() {
+        int[][] paths = new int[lengthMax + 1][lengthMax + 1];
+        int sum = 0;
+        for (int i = 0; i <= lengthMax; i++) {
+            for (int j = 0; j <= lengthMax; j++) {
+                paths[i][j] =
+                        i == 0 || j == 0
+                                ? 1
+                                : paths[i - 1][j] + paths[i][j - 1] + paths[i - 1][j - 1];
+                sum += paths[i][j];
             }
+        }
+        return sum;
+    }
+
+    /** Checks what is there, and all that begins with it. */
+    private void next(int countA, int countB, int value, boolean equal) {
+        check(countA, countB, value, equal);
+        if (countA < lengthMax) {
+            put(a, countA, value);
+            sides[value] = 1;
+            next(countA + 1, countB, value + 1, equal);
+        }
+        if (countB < lengthMax) {
+            put(b, countB, value);
+            sides[value] = 0;
+            next(countA, countB + 1, value + 1, equal);
+        }
+        if (countA < lengthMax && countB < lengthMax) {
+            put(a, countA, value);
+            put(b, countB, value);
+            next(countA + 1, countB + 1, value + 1, true);
         }
     }
 
-    private static void write(MemorySegment segment, long at, List<Long> values) {
-        for (int i = 0; i < values.size(); i++) {
-            Words.setLong(segment, at, i, values.get(i));
+    /** Values around zero as longs, and around 128 as bytes; odd ones differ in the last word. */
+    private void put(long base, int index, int value) {
+        long at = base + (long) index * width;
+        if (longs || width == Long.BYTES) {
+            word(at, first(value));
+            return;
+        }
+        segment.asSlice(at, width).fill((byte) 7);
+        word(at, first(value / 2));
+        segment.set(Layouts.BYTE, at + width - 1, (byte) (value % 2));
+    }
+
+    private long first(int value) {
+        return bytes ? (value + 120L) << 56 : value - 8L;
+    }
+
+    private void word(long at, long word) {
+        if (bytes) {
+            segment.set(BIG_ENDIAN, at, word);
+        } else {
+            segment.set(Layouts.LONG, at, word);
+        }
+    }
+
+    private void check(int countA, int countB, int values, boolean equal) {
+        found++;
+        long total = (long) countA + countB;
+        segment.set(Layouts.BYTE, target + total * width, (byte) 99);
+        segment.set(Layouts.BYTE, notes + total, (byte) 99);
+        boolean distinct =
+                longs
+                        ? Interleaving.longs(
+                                segment, a, countA, segment, b, countB, segment, target, notes)
+                        : Interleaving.wide(
+                                segment, a, countA, segment, b, countB, segment, target, notes,
+                                width, bytes);
+        if (distinct == equal) {
+            throw new AssertionError(countA + " and " + countB + ": " + distinct);
+        }
+        if (segment.get(Layouts.BYTE, target + total * width) != 99
+                || segment.get(Layouts.BYTE, notes + total) != 99) {
+            throw new AssertionError("written past the end");
+        }
+        if (equal) {
+            return;
+        }
+        int nextA = 0;
+        int nextB = 0;
+        for (int i = 0; i < values; i++) {
+            long from = sides[i] == 1 ? a + (long) nextA++ * width : b + (long) nextB++ * width;
+            long at = target + (long) i * width;
+            if (segment.get(Layouts.BYTE, notes + i) != sides[i]
+                    || MemorySegment.mismatch(segment, from, from + width, segment, at, at + width)
+                            != -1) {
+                throw new AssertionError("value " + i + " of " + countA + " and " + countB);
+            }
         }
     }
 }

@@ -1,0 +1,198 @@
+package io.espalier.columnar;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.espalier.columnar.Tries.Datum;
+import io.espalier.columnar.Tries.Diff;
+import io.espalier.columnar.Tries.Row;
+import io.espalier.memory.NativeMemory;
+import io.espalier.pager.Pager;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Merging by many at once, tried at every head of small runs: all there are, cut in all ways. */
+class WeaveTest {
+
+    private static final List<TrieType> TYPES =
+            List.of(
+                    new TrieType(ColumnType.LONG, ColumnType.UNIT, DiffType.COUNT),
+                    new TrieType(ColumnType.LONG, ColumnType.LONG, DiffType.UPSERT),
+                    TrieType.BYTES_TO_BYTES,
+                    TrieType.BYTES_UPSERTS,
+                    new TrieType(ColumnType.tuple(2), ColumnType.tuple(2), DiffType.COUNT));
+
+    /** A run and what it holds. */
+    private record Side(SortedMap<Row, Diff> rows, Batch batch) {}
+
+    private NativeMemory memory;
+    private Pager pager;
+
+    @BeforeEach
+    void open() {
+        memory = Tries.memory();
+        pager = TestPagers.open(memory);
+    }
+
+    @AfterEach
+    void close() {
+        pager.close();
+        assertEquals(0, memory.stats().leases());
+        memory.close();
+    }
+
+    @Test
+    void singleUpdatesOfKeysAreWovenInEveryWay() {
+        // fails when an equal pair, or a key that goes on in the next chunk, is passed over
+        for (TrieType type : TYPES) {
+            all(type, 4, 1, 1, 9);
+        }
+        all(TYPES.getFirst(), 5, 1, 1, 9);
+    }
+
+    @Test
+    void keysWithSeveralTimesAreWovenInEveryWay() {
+        // fails when a time comes after a later one of its key, from the other run or a next chunk
+        for (TrieType type : TYPES) {
+            all(type, 2, 1, 2, 9);
+        }
+        all(TYPES.get(0), 3, 1, 2, 1);
+        all(TYPES.get(3), 3, 1, 2, 1);
+    }
+
+    @Test
+    void valsOfAKeyAreWovenInEveryWay() {
+        // fails when a val that is open, or goes on in the next chunk, is passed over
+        for (TrieType type : TYPES) {
+            if (type.val().kind() != ColumnType.Kind.UNIT) {
+                all(type, 1, 4, 1, 9);
+                all(type, 1, 2, 2, 9);
+                all(type, 2, 2, 1, 9);
+            }
+        }
+    }
+
+    @Test
+    void someRunsOfManyShapesGiveTheUnion() {
+        // fails when what is woven does not fit what is appended by pieces before and after
+        Random random = new Random(20);
+        for (int i = 0; i < 2000; i++) {
+            TrieType type = TYPES.get(random.nextInt(TYPES.size()));
+            int keys = 1 + random.nextInt(12);
+            int vals = vals(type, 1 + random.nextInt(3));
+            int times = 1 + random.nextInt(3);
+            List<Side> sides = new ArrayList<>();
+            int runs = random.nextInt(8) == 0 ? 3 : 2;
+            for (int side = 0; side < runs; side++) {
+                List<Row> rows = rows(type, keys, vals, times);
+                int density = 1 + random.nextInt(3);
+                rows.removeIf(row -> random.nextInt(4) >= density);
+                sides.add(side(type, rows, side, random.nextLong() & random.nextLong()));
+            }
+            long target = random.nextBoolean() ? 1 << 20 : 1 + random.nextInt(400);
+            merge(type, sides, target);
+            sides.forEach(s -> s.batch.close());
+        }
+    }
+
+    private static int vals(TrieType type, int vals) {
+        return type.val().kind() == ColumnType.Kind.UNIT ? 1 : vals;
+    }
+
+    /** Merges every two subsets of the rows there are, each cut at most {@code cuts} times. */
+    private void all(TrieType type, int keys, int vals, int times, int cuts) {
+        List<Row> rows = rows(type, keys, vals, times);
+        List<List<Side>> sides = List.of(new ArrayList<>(), new ArrayList<>());
+        for (int subset = 1; subset < 1 << rows.size(); subset++) {
+            List<Row> some = new ArrayList<>();
+            for (int i = 0; i < rows.size(); i++) {
+                if ((subset >> i & 1) != 0) {
+                    some.add(rows.get(i));
+                }
+            }
+            for (int cut = 0; cut < 1 << (some.size() - 1); cut++) {
+                if (Integer.bitCount(cut) <= cuts) {
+                    sides.get(0).add(side(type, some, 0, cut));
+                    sides.get(1).add(side(type, some, 1, cut));
+                }
+            }
+        }
+        for (Side first : sides.get(0)) {
+            for (Side second : sides.get(1)) {
+                merge(type, List.of(first, second), 1 << 20);
+            }
+        }
+        sides.forEach(list -> list.forEach(s -> s.batch.close()));
+    }
+
+    private static List<Row> rows(TrieType type, int keys, int vals, int times) {
+        List<Row> rows = new ArrayList<>();
+        for (int key = 0; key < keys; key++) {
+            for (int val = 0; val < vals; val++) {
+                for (int time = 0; time < times; time++) {
+                    rows.add(new Row(datum(type.key(), key), datum(type.val(), val), time));
+                }
+            }
+        }
+        return rows;
+    }
+
+    /** Values in ascending order, all of a width that is woven. */
+    private static Datum datum(ColumnType type, int number) {
+        return switch (type.kind()) {
+            case UNIT -> Tries.datum();
+            case LONG -> Tries.datum(number - 2);
+            case TUPLE -> Tries.datum(number / 2, number % 2);
+            case BYTES -> Tries.datum(String.format("%09d", number));
+        };
+    }
+
+    /** A run of rows, in chunks that end where {@code cuts} has a bit. */
+    private Side side(TrieType type, List<Row> rows, int side, long cuts) {
+        SortedMap<Row, Diff> model = new TreeMap<>();
+        List<Map<Row, Diff>> parts = new ArrayList<>();
+        SortedMap<Row, Diff> part = new TreeMap<>();
+        for (int i = 0; i < rows.size(); i++) {
+            // some cancel
+            long number = side + 1;
+            Datum payload = Tries.datum("");
+            if (type.diff() == DiffType.UPSERT) {
+                payload = Tries.datum("payload" + side);
+            } else if (side == 1 && rows.get(i).hashCode() % 2 == 0) {
+                number = -1;
+            }
+            part.put(rows.get(i), new Diff(number, payload));
+            if ((cuts >> i & 1) != 0 || i == rows.size() - 1) {
+                model.putAll(part);
+                parts.add(part);
+                part = new TreeMap<>();
+            }
+        }
+        return new Side(model, Tries.formParts(pager, type, parts));
+    }
+
+    private void merge(TrieType type, List<Side> sides, long target) {
+        SortedMap<Row, Diff> expected =
+                Tries.union(type, sides.stream().map(Side::rows).toList(), 0);
+        List<Batch> batches = sides.stream().map(Side::batch).toList();
+        try (Batch merged = new Batch(type)) {
+            // as who keeps the builder for another chain: the chain is finished, not closed
+            try (TrieBuilder builder = new TrieBuilder(memory, type)) {
+                ChainBuilder out = new ChainBuilder(builder, target, merged.sink(pager, 1));
+                try (Merge merge = new Merge(batches, false, 0, out, true)) {
+                    merge.run();
+                }
+            }
+            SortedMap<Row, Diff> read = Tries.read(merged);
+            if (!expected.equals(read)) {
+                assertEquals(expected, read, () -> sides.toString());
+            }
+        }
+    }
+}
