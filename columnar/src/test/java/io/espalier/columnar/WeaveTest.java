@@ -93,7 +93,10 @@ class WeaveTest {
                 List<Row> rows = rows(type, keys, vals, times);
                 int density = 1 + random.nextInt(3);
                 rows.removeIf(row -> random.nextInt(4) >= density);
-                sides.add(side(type, rows, side, random.nextLong() & random.nextLong()));
+                long cuts = random.nextLong();
+                // a cut at every fourth place
+                cuts &= random.nextLong();
+                sides.add(side(type, rows, side, cuts));
             }
             long target = random.nextBoolean() ? 1 << 20 : 1 + random.nextInt(400);
             merge(type, sides, target);
@@ -160,7 +163,7 @@ class WeaveTest {
         SortedMap<Row, Diff> part = new TreeMap<>();
         for (int i = 0; i < rows.size(); i++) {
             // some cancel
-            long number = side + 1;
+            long number = side + 1L;
             Datum payload = Tries.datum("");
             if (type.diff() == DiffType.UPSERT) {
                 payload = Tries.datum("payload" + side);
