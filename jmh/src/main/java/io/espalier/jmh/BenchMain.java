@@ -22,12 +22,17 @@ public final class BenchMain {
     private static final int UPDATES_DEFAULT = 1_000_000;
     private static final int UPDATES_MIN = 1_000;
     private static final int UPDATES_MAX = 20_000_000;
+    private static final int PAGED_UPDATES_MAX = 1 << 30;
 
     private static final Set<String> LATER =
-            Set.of("paging", "trace", "upsert", "coordinator", "session", "peers");
+            Set.of("trace", "upsert", "coordinator", "session", "peers");
 
     private static final String USAGE =
-            "usage: espalier bench " + ShapesBench.NAME + " [--updates N] [--json FILE]";
+            "usage: espalier bench "
+                    + ShapesBench.NAME
+                    + "|"
+                    + PagingBench.NAME
+                    + " [--updates N] [--json FILE]; paging has --only WORD[,WORD] too";
 
     private BenchMain() {}
 
@@ -69,19 +74,29 @@ public final class BenchMain {
             // before some minutes are spent, not after
             Files.writeString(json, "[]\n");
         }
-        List<Row> rows = new ArrayList<>();
-        out.println(Row.heading());
-        ShapesBench.run(
-                request.updates,
-                row -> {
-                    out.println(row.line());
-                    out.flush();
-                    rows.add(row);
-                });
+        List<String> rows = new ArrayList<>();
+        if (request.name.equals(PagingBench.NAME)) {
+            out.println(PagingRow.heading());
+            PagingBench.run(
+                    request.updates,
+                    request.only,
+                    row -> {
+                        out.println(row.line());
+                        out.flush();
+                        rows.add(row.json());
+                    });
+        } else {
+            out.println(Row.heading());
+            ShapesBench.run(
+                    request.updates,
+                    row -> {
+                        out.println(row.line());
+                        out.flush();
+                        rows.add(row.json());
+                    });
+        }
         if (json != null) {
-            Files.writeString(
-                    json,
-                    "[\n" + String.join(",\n", rows.stream().map(Row::json).toList()) + "\n]\n");
+            Files.writeString(json, "[\n" + String.join(",\n", rows) + "\n]\n");
         }
     }
 
@@ -92,7 +107,10 @@ public final class BenchMain {
         }
     }
 
-    private record Request(boolean help, int updates, @Nullable Path json) {
+    private record Request(
+            boolean help, String name, int updates, List<String> only, @Nullable Path json) {
+
+        static final Request HELP = new Request(true, "", 0, List.of(), null);
 
         static Request parse(String[] args) throws UsageException {
             if (args.length == 0) {
@@ -100,30 +118,47 @@ public final class BenchMain {
             }
             String name = args[0];
             if (name.equals("--help") || name.equals("-h")) {
-                return new Request(true, 0, null);
+                return HELP;
             }
             if (LATER.contains(name)) {
-                throw new UsageException(
-                        "'" + name + "' is not there yet; there is: " + ShapesBench.NAME);
+                throw new UsageException("'" + name + "' is not there yet; " + USAGE);
             }
-            if (!name.equals(ShapesBench.NAME)) {
+            boolean paging = name.equals(PagingBench.NAME);
+            if (!paging && !name.equals(ShapesBench.NAME)) {
                 throw new UsageException(
-                        "no benchmark '" + name + "'; there is: " + ShapesBench.NAME);
+                        "no benchmark '"
+                                + name
+                                + "'; there are: "
+                                + ShapesBench.NAME
+                                + ", "
+                                + PagingBench.NAME);
             }
-            int updates = UPDATES_DEFAULT;
+            int updates = paging ? 0 : UPDATES_DEFAULT;
+            List<String> only = List.of();
             Path json = null;
             for (int i = 1; i < args.length; i++) {
                 String option = args[i];
                 switch (option) {
-                    case "--updates" -> updates = updates(value(args, ++i));
+                    case "--updates" ->
+                            updates =
+                                    updates(
+                                            value(args, ++i),
+                                            paging ? PAGED_UPDATES_MAX : UPDATES_MAX);
+                    case "--only" -> {
+                        only = List.of(value(args, ++i).split(","));
+                        if (!paging || !PagingBench.runsAny(only)) {
+                            throw new UsageException(
+                                    "--only " + args[i] + " leaves nothing to run; " + USAGE);
+                        }
+                    }
                     case "--json" -> json = file(value(args, ++i));
                     case "--help", "-h" -> {
-                        return new Request(true, 0, null);
+                        return HELP;
                     }
                     default -> throw new UsageException("no option '" + option + "'; " + USAGE);
                 }
             }
-            return new Request(false, updates, json);
+            return new Request(false, name, updates, only, json);
         }
 
         private static String value(String[] args, int i) throws UsageException {
@@ -133,17 +168,17 @@ public final class BenchMain {
             return args[i];
         }
 
-        private static int updates(String text) throws UsageException {
+        private static int updates(String text, int max) throws UsageException {
             try {
                 int updates = Integer.parseInt(text);
-                if (updates >= UPDATES_MIN && updates <= UPDATES_MAX) {
+                if (updates >= UPDATES_MIN && updates <= max) {
                     return updates;
                 }
             } catch (NumberFormatException e) {
                 // said below
             }
             throw new UsageException(
-                    "--updates '" + text + "', expected " + UPDATES_MIN + " to " + UPDATES_MAX);
+                    "--updates '" + text + "', expected " + UPDATES_MIN + " to " + max);
         }
 
         private static Path file(String text) throws UsageException {

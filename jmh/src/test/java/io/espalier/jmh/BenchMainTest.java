@@ -66,6 +66,42 @@ class BenchMainTest {
                         .map(line -> () -> assertTrue(JSON_ROW.matcher(line).matches(), line)));
     }
 
+    /**
+     * Fails if a batcher under a small heap loses updates or does not page, or if a run's figures
+     * do not arrive.
+     */
+    @Test
+    void pagingPrintsEveryRow(@TempDir Path folder) throws IOException {
+        Path json = folder.resolve("rows.json");
+        Outcome outcome =
+                bench("paging", "--updates", "200000", "--only", "lz4", "--json", json.toString());
+        assertEquals(List.of(), outcome.err());
+        assertEquals(0, outcome.exitCode());
+        // random: resident and three budgets; cancel: resident and two
+        assertEquals(1 + 4 + 3, outcome.out().size(), outcome.out().toString());
+        List<String> lines = Files.readAllLines(json);
+        assertEquals(2 + 7, lines.size());
+        for (String line : lines.subList(1, 8)) {
+            assertTrue(line.startsWith("{\"bench\":\"paging\",\"shape\":\""), line);
+            for (String name :
+                    List.of(
+                            "ms",
+                            "floor_ms",
+                            "ratio",
+                            "bytes_per_update",
+                            "heap_bytes_per_update",
+                            "write_amplification",
+                            "read_amplification",
+                            "rss_bytes_peak")) {
+                assertTrue(line.contains(",\"" + name + "\":"), line);
+            }
+            assertEquals(
+                    line.contains("\"where\":\"resident\""),
+                    line.contains("\"write_amplification\":0.000000"),
+                    line);
+        }
+    }
+
     /** Fails if a wrong call runs anything, says nothing, or says too much. */
     @Test
     void wrongUsageIsOneLineAndExitCodeTwo() {
@@ -73,7 +109,8 @@ class BenchMainTest {
                 List.of(
                         new String[] {},
                         new String[] {"shape"},
-                        new String[] {"paging"},
+                        new String[] {"paging", "--only", "1/3"},
+                        new String[] {"shapes", "--only", "A"},
                         new String[] {"peers", "--json", "x"},
                         new String[] {"shapes", "--fast"},
                         new String[] {"shapes", "--updates"},
