@@ -14,6 +14,7 @@ import io.espalier.memory.NativeMemory;
 import io.espalier.pager.CodecPolicy;
 import io.espalier.pager.Pager;
 import io.espalier.pager.PagerOptions;
+import io.espalier.pager.SpillStats;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -60,6 +61,37 @@ final class Fixture implements AutoCloseable {
 
     NativeMemory memory() {
         return memory;
+    }
+
+    /**
+     * Checks that paged inputs are: that the engine neither holds one of their bodies, decoded or
+     * not, nor has one mapped.
+     *
+     * @throws IllegalStateException if not; the measurement would be of something else
+     */
+    void checkInputs() {
+        if (inputs == results) {
+            return;
+        }
+        SpillStats stats = inputs.stats();
+        SpillStats.Images images = stats.images();
+        long mappedBytes = stats.mapped().pageBytes();
+        if (images.pagedCount() != images.count()
+                || images.residentBytes() != 0
+                || images.pinsOpen() != 0
+                || mappedBytes != 0) {
+            throw new IllegalStateException(
+                    images + " and " + mappedBytes + " mapped bytes, expected all of it paged out");
+        }
+    }
+
+    /**
+     * What all inputs take where they stand: allocated memory, as charged to the budget, or bytes
+     * in the spill file.
+     */
+    long inputBytes() {
+        SpillStats.Images images = inputs.stats().images();
+        return images.residentBytes() + images.pagedStoredBytes();
     }
 
     /** A chain for inputs, where the fixture wants them. */

@@ -3,21 +3,25 @@ package io.espalier.jmh;
 import io.espalier.pager.Codec;
 import java.io.File;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /**
  * {@code bench paging}: a merge batcher that is fed much more than its memory budget, each run in a
  * JVM of its own with a heap of 64 MiB, beside one whose budget holds everything.
  */
-final class PagingBench {
+final class PagingBench implements Bench {
 
     static final String NAME = "paging";
 
@@ -57,16 +61,84 @@ final class PagingBench {
 
     private static final long ORIGINAL_RECORDS_LESS = 2_000_000;
 
-    private PagingBench() {}
+    private static final int UPDATES_MIN = 1_000;
+    private static final int UPDATES_MAX = 1 << 30;
+
+    @Override
+    public String name() {
+        return NAME;
+    }
+
+    @Override
+    public String synopsis() {
+        return "[--only WORD[,WORD]] [--updates N] [--json FILE]";
+    }
+
+    @Override
+    public String help() {
+        return """
+        Feeds a merge batcher far more than its budget holds, and seals once.
+        --only     the runs of which all WORDs are true
+                   shape   %s
+                   budget  unlimited, 2x, 1/2, 1/10, 1/32 of what is fed; for cancel 6.4M, 2.0M
+                   where   resident, paged, lz4, zstd
+        --updates  how many updates are fed, %d to %d; unless told, %s
+        --json     also writes the rows into FILE
+        """
+                .formatted(
+                        workloads(PagingWorkload::label, ", "),
+                        UPDATES_MIN,
+                        UPDATES_MAX,
+                        workloads(
+                                workload -> workload.updatesDefault() + " for " + workload.label(),
+                                " and "));
+    }
+
+    private static String workloads(Function<PagingWorkload, String> text, String between) {
+        return Arrays.stream(PagingWorkload.values())
+                .map(text)
+                .collect(Collectors.joining(between));
+    }
+
+    /** Runs what is asked for; the resident run of each workload comes first in any case. */
+    @Override
+    public void run(Arguments arguments, PrintStream out) throws UsageException, IOException {
+        int updates = 0;
+        List<String> only = List.of();
+        Path json = null;
+        while (arguments.hasNext()) {
+            String option = arguments.next();
+            switch (option) {
+                case "--updates" -> updates = arguments.number(UPDATES_MIN, UPDATES_MAX);
+                case "--only" -> {
+                    String words = arguments.value();
+                    only = List.of(words.split(","));
+                    if (!runsAny(only)) {
+                        throw new UsageException(
+                                "--only "
+                                        + words
+                                        + " leaves nothing to run; --help tells what there is");
+                    }
+                }
+                case "--json" -> json = arguments.file();
+                default -> throw arguments.unknown(option);
+            }
+        }
+        Report report = new Report(out, json);
+        report.start("a merge batcher under budgets", PagingRow.heading());
+        run(updates, only, report::add);
+        report.finish();
+    }
 
     /**
-     * Runs what is asked for; the resident run of each workload comes first in any case.
+     * Runs what is asked for.
      *
      * @param updates how many updates each run is fed; 0 for the default of each workload
      * @param only words that all have to be a run's shape, budget or codec; none for everything
      * @param rows gets each row as soon as it is there
      */
-    static void run(long updates, List<String> only, Consumer<PagingRow> rows) throws IOException {
+    private static void run(long updates, List<String> only, Consumer<PagingRow> rows)
+            throws IOException {
         Path spill = Files.createTempDirectory("espalier-bench");
         try {
             for (PagingWorkload workload : PagingWorkload.values()) {
@@ -91,7 +163,7 @@ final class PagingBench {
     }
 
     /** Whether {@code only} names anything that there is. */
-    static boolean runsAny(List<String> only) {
+    private static boolean runsAny(List<String> only) {
         for (PagingWorkload workload : PagingWorkload.values()) {
             if (plans(workload, workload.updatesDefault()).stream()
                     .anyMatch(plan -> plan.matches(only))) {

@@ -36,7 +36,8 @@ record PagingRow(
         long nativeBytesPeak,
         long rssBytesPeak,
         double bytesPerUpdate,
-        double heapBytesPerUpdate) {
+        double heapBytesPerUpdate)
+        implements Report.Line {
 
     private static final String LINE = "%-7s %-8s %-9s %-9s %9s %10s %7s %8s %8s %8s %8s %8s %8s";
 
@@ -68,8 +69,8 @@ record PagingRow(
         return updates / ms * 1000;
     }
 
-    /** The row as a line of the table. */
-    String line() {
+    @Override
+    public String line() {
         return String.format(
                 Locale.ROOT,
                 LINE,
@@ -88,8 +89,8 @@ record PagingRow(
                 mebibytes(rssBytesPeak));
     }
 
-    /** The row as a JSON object. */
-    String json() {
+    @Override
+    public String json() {
         return "{\"bench\":\"%s\",\"shape\":\"%s\",\"op\":\"batch\",\"where\":\"%s\",\"budget\":\"%s\""
                         .formatted(PagingBench.NAME, shape, where, budget)
                 + field("ms", ms)

@@ -3,7 +3,7 @@ package io.espalier.jmh;
 import java.util.Locale;
 
 /**
- * One line of a table.
+ * One line of a table. What was not measured is not a number, and printed as a dash.
  *
  * @param bench the name of the benchmark
  * @param shape the data, by its {@linkplain Shape#label label}
@@ -23,7 +23,8 @@ record Row(
         double ms,
         double floorMs,
         double bytesPerUpdate,
-        double heapBytesPerUpdate) {
+        double heapBytesPerUpdate)
+        implements Report.Line {
 
     private static final String LINE = "%-7s %-8s %-8s %-9s %10s %10s %8s %17s %22s";
 
@@ -43,12 +44,18 @@ record Row(
                 "heap_bytes_per_update");
     }
 
+    /** A row that tells a size and no time. */
+    static Row sizeOnly(
+            String bench, String shape, String op, String where, double bytesPerUpdate) {
+        return new Row(bench, shape, op, where, Double.NaN, Double.NaN, bytesPerUpdate, Double.NaN);
+    }
+
     double ratio() {
         return ms / floorMs;
     }
 
-    /** The row as a line of the table. */
-    String line() {
+    @Override
+    public String line() {
         return String.format(
                 Locale.ROOT,
                 LINE,
@@ -63,24 +70,28 @@ record Row(
                 number(heapBytesPerUpdate, 4));
     }
 
-    /** The row as a JSON object. */
-    String json() {
+    @Override
+    public String json() {
         return "{\"bench\":\"%s\",\"shape\":\"%s\",\"op\":\"%s\",\"where\":\"%s\""
                         .formatted(bench, shape, op, where)
                 + ",\"ms\":"
-                + number(ms, 6)
+                + json(ms)
                 + ",\"floor_ms\":"
-                + number(floorMs, 6)
+                + json(floorMs)
                 + ",\"ratio\":"
-                + number(ratio(), 6)
+                + json(ratio())
                 + ",\"bytes_per_update\":"
-                + number(bytesPerUpdate, 6)
+                + json(bytesPerUpdate)
                 + ",\"heap_bytes_per_update\":"
-                + number(heapBytesPerUpdate, 6)
+                + json(heapBytesPerUpdate)
                 + "}";
     }
 
+    private static String json(double value) {
+        return Double.isNaN(value) ? "null" : number(value, 6);
+    }
+
     private static String number(double value, int digits) {
-        return String.format(Locale.ROOT, "%." + digits + "f", value);
+        return Double.isNaN(value) ? "-" : String.format(Locale.ROOT, "%." + digits + "f", value);
     }
 }

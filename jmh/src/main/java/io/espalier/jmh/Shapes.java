@@ -210,6 +210,13 @@ final class Shapes implements AutoCloseable {
         }
     }
 
+    /** The keys of a shape of longs that is built, in the order of the stream. */
+    long[] longKeys() {
+        long[] all = new long[updates];
+        MemorySegment.copy(segment, Layouts.LONG, keys.offset(), all, 0, updates);
+        return all;
+    }
+
     private void stageEvery(UpdateBuffer target, int first, int step) {
         long keyAt = keys.offset();
         long valAt = vals.offset();

@@ -48,6 +48,7 @@ final class Stopwatch {
         start = System.nanoTime();
         int quiet = 0;
         for (int i = 0; i < RUNS_MIN || goesOn(quiet, System.nanoTime() - start); i++) {
+            workload.checkInputs();
             long heap = threads.getCurrentThreadAllocatedBytes();
             long from = System.nanoTime();
             seen += workload.run();

@@ -15,6 +15,13 @@ interface Workload extends AutoCloseable {
      */
     long run();
 
+    /**
+     * Checks that the next run finds its inputs where they are said to be; not timed.
+     *
+     * @throws IllegalStateException if not
+     */
+    default void checkInputs() {}
+
     /** Copies the bytes that the result holds, by {@link Floor#run}. */
     long floor();
 

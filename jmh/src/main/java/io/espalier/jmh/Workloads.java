@@ -14,6 +14,7 @@ import io.espalier.columnar.TrieView;
 import io.espalier.columnar.UpdateBuffer;
 import io.espalier.memory.Layouts;
 import io.espalier.memory.Lease;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -32,6 +33,27 @@ final class Workloads {
     /** Staging all updates and forming them into a chain: sorted, consolidated, sealed. */
     static Workload build(Fixture fixture, Shape shape, int updates) {
         return new Build(fixture, shape, updates, true);
+    }
+
+    /**
+     * What the JDK makes of the keys of A: a copy of them, sorted by {@link Arrays#sort(long[])}.
+     */
+    static Workload sort(Fixture fixture, Shape shape, int updates) {
+        return new Sort(fixture, shape, updates);
+    }
+
+    /** The size of a freshly built chain for each of its updates, where it stands. */
+    static double bytesPerUpdate(Fixture fixture, Shape shape, int updates) {
+        try (Fixture.Staging input = formOnly(fixture, shape, updates)) {
+            fixture.checkInputs();
+            return (double) fixture.inputBytes() / input.batch().updateCount();
+        }
+    }
+
+    private static Fixture.Staging formOnly(Fixture fixture, Shape shape, int updates) {
+        try (Shapes source = new Shapes(fixture.memory(), shape, updates)) {
+            return fixture.form(shape.type(), source::stage);
+        }
     }
 
     /** Merging the two halves of a shape. */
@@ -220,6 +242,11 @@ final class Workloads {
         }
 
         @Override
+        public final void checkInputs() {
+            fixture.checkInputs();
+        }
+
+        @Override
         public final long floor() {
             Floor known = floor;
             if (known == null) {
@@ -282,6 +309,38 @@ final class Workloads {
             super.close();
             buffer.close();
             staging.close();
+            reference.close();
+        }
+    }
+
+    private static final class Sort extends Measured {
+        private final Fixture.Staging reference;
+        private final long[] keys;
+        private final long[] sorted;
+
+        Sort(Fixture fixture, Shape shape, int updates) {
+            super(fixture, shape, updates);
+            this.keys = source.longKeys();
+            this.sorted = new long[keys.length];
+            this.reference = fixture.form(shape.type(), source::stage);
+            expect(reference.batch());
+        }
+
+        @Override
+        public long run() {
+            System.arraycopy(keys, 0, sorted, 0, keys.length);
+            Arrays.sort(sorted);
+            return checked(sorted[sorted.length - 1] + 1);
+        }
+
+        @Override
+        public long updates() {
+            return source.count();
+        }
+
+        @Override
+        public void close() {
+            super.close();
             reference.close();
         }
     }

@@ -23,9 +23,10 @@ class BenchMainTest {
     private static final Pattern JSON_ROW =
             Pattern.compile(
                     "\\{\"bench\":\"shapes\",\"shape\":\"[A-DX1-5long-]+\",\"op\":\"[a-z]+\","
-                            + "\"where\":\"(resident|paged|lz4|zstd)\",\"ms\":[0-9.]+,"
-                            + "\"floor_ms\":[0-9.]+,\"ratio\":[0-9.]+,\"bytes_per_update\":[0-9.]+,"
-                            + "\"heap_bytes_per_update\":[0-9.]+},?");
+                            + "\"where\":\"(resident|paged|lz4|zstd)\",\"ms\":([0-9.]+|null),"
+                            + "\"floor_ms\":([0-9.]+|null),\"ratio\":([0-9.]+|null),"
+                            + "\"bytes_per_update\":[0-9.]+,"
+                            + "\"heap_bytes_per_update\":([0-9.]+|null)},?");
 
     private record Outcome(int exitCode, List<String> out, List<String> err) {}
 
@@ -52,15 +53,21 @@ class BenchMainTest {
         Outcome outcome = bench("shapes", "--updates", "2000", "--json", json.toString());
         assertEquals(List.of(), outcome.err());
         assertEquals(0, outcome.exitCode());
-        // A to D: stage and build, then 5 operations at 4 places; X1 to X5-long: 2 at 4
-        int rows = 4 * (2 + 5 * 4) + 6 * 2 * 4;
-        assertEquals(1 + rows, outcome.out().size());
-        assertTrue(outcome.out().getFirst().startsWith("bench "), outcome.out().getFirst());
+        // A to D: stage and build, then 6 operations at 4 places, and the sort of A; X1 to
+        // X5-long: 3 at 4
+        int rows = 4 * (2 + 6 * 4) + 1 + 6 * 3 * 4;
+        assertEquals(2 + rows, outcome.out().size());
+        assertTrue(
+                outcome.out().getFirst().startsWith("shapes of 2000 updates; "),
+                outcome.out().getFirst());
+        assertTrue(outcome.out().get(1).startsWith("bench "), outcome.out().get(1));
         List<String> lines = Files.readAllLines(json);
         assertEquals("[", lines.getFirst());
         assertEquals("]", lines.getLast());
         List<String> bodies = lines.subList(1, lines.size() - 1);
         assertEquals(rows, bodies.size());
+        // 10 shapes at 4 places have a size and no time
+        assertEquals(40, bodies.stream().filter(line -> line.contains("\"ms\":null")).count());
         assertAll(
                 bodies.stream()
                         .map(line -> () -> assertTrue(JSON_ROW.matcher(line).matches(), line)));
@@ -78,7 +85,7 @@ class BenchMainTest {
         assertEquals(List.of(), outcome.err());
         assertEquals(0, outcome.exitCode());
         // random: resident and three budgets; cancel: resident and two
-        assertEquals(1 + 4 + 3, outcome.out().size(), outcome.out().toString());
+        assertEquals(2 + 4 + 3, outcome.out().size(), outcome.out().toString());
         List<String> lines = Files.readAllLines(json);
         assertEquals(2 + 7, lines.size());
         for (String line : lines.subList(1, 8)) {
@@ -102,6 +109,69 @@ class BenchMainTest {
         }
     }
 
+    /** Fails if a row is run that was not asked for, or is left out or out of order. */
+    @Test
+    void onlyTheRowsThatAreAskedFor() {
+        Outcome outcome =
+                bench(
+                        "shapes",
+                        "--only",
+                        "x2/bytes,d/merge/Paged,A/build,A/sort",
+                        "--updates",
+                        "2000");
+        assertEquals(List.of(), outcome.err());
+        List<String> rows =
+                outcome.out().stream()
+                        .skip(2)
+                        .map(line -> String.join("/", line.split(" +", 5)).split("/[^/]*$")[0])
+                        .toList();
+        assertEquals(
+                List.of(
+                        "shapes/A/sort/resident",
+                        "shapes/A/build/resident",
+                        "shapes/D/merge/paged",
+                        "shapes/X2/bytes/resident",
+                        "shapes/X2/bytes/paged",
+                        "shapes/X2/bytes/lz4",
+                        "shapes/X2/bytes/zstd"),
+                rows);
+    }
+
+    /** Fails if a pattern that fits nothing is passed over, or its message does not help. */
+    @Test
+    void whatCannotBeMeasuredIsNamedWithWhatCan() {
+        record Wrong(String only, String message) {}
+        List<Wrong> wrongs =
+                List.of(
+                        new Wrong("Q/merge", "no shape 'Q'; there is: A, B, C, D, X1"),
+                        new Wrong("A,X1/merge", "no op 'merge'; there is: bytes, extract, cursor"),
+                        new Wrong("A/build/lz4", "no place 'lz4'; there is: resident"),
+                        new Wrong("A/scan/", "no place ''; there is: resident, paged, lz4, zstd"),
+                        new Wrong("A,,B", "no shape ''"),
+                        new Wrong("A/scan/lz4/x", "more than the parts SHAPE/OP/WHERE"));
+        for (Wrong wrong : wrongs) {
+            Outcome outcome = bench("shapes", "--only", wrong.only);
+            assertEquals(2, outcome.exitCode(), wrong.only);
+            assertEquals(List.of(), outcome.out(), wrong.only);
+            assertEquals(1, outcome.err().size(), wrong.only);
+            assertTrue(outcome.err().getFirst().contains(wrong.message), outcome.err().getFirst());
+        }
+    }
+
+    /** Fails if help runs something, or an operation is not told. */
+    @Test
+    void helpTellsWhatThereIs() {
+        for (Outcome outcome : List.of(bench("--help"), bench("shapes", "--only", "Q", "-h"))) {
+            assertEquals(0, outcome.exitCode());
+            assertEquals(List.of(), outcome.err());
+            String text = String.join("\n", outcome.out());
+            for (String word :
+                    List.of("--only", "--updates", "--json", "fetch", "extract", "zstd")) {
+                assertTrue(text.contains(word), text);
+            }
+        }
+    }
+
     /** Fails if a wrong call runs anything, says nothing, or says too much. */
     @Test
     void wrongUsageIsOneLineAndExitCodeTwo() {
@@ -110,7 +180,7 @@ class BenchMainTest {
                         new String[] {},
                         new String[] {"shape"},
                         new String[] {"paging", "--only", "1/3"},
-                        new String[] {"shapes", "--only", "A"},
+                        new String[] {"shapes", "--only", "1/3"},
                         new String[] {"peers", "--json", "x"},
                         new String[] {"shapes", "--fast"},
                         new String[] {"shapes", "--updates"},
