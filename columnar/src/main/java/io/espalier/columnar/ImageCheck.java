@@ -6,9 +6,9 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * The structural check of an image whose checksum holds: counts agree, columns lie in the image in
- * order, offsets ascend, and columns of equal values have no more of them than distinct ones can
- * be. After it, no read through a view leaves the image, and a walk takes time in proportion to its
- * size. That values are in order is not checked here.
+ * order, offsets ascend, columns of equal values have no more of them than distinct ones can be,
+ * and the time bounds are those of the times. After it, no read through a view leaves the image,
+ * and a walk takes time in proportion to its size. That values are in order is not checked here.
  */
 final class ImageCheck {
 
@@ -30,13 +30,14 @@ final class ImageCheck {
         long updates = get(TrieLayout.UPDATES_AT);
         if (keys < 1 || vals < keys || updates < vals || updates > TrieLayout.COLUMN_BYTES_MAX) {
             throw new ImageException(
-                    "counts of keys, vals and updates are "
+                    "chunk image: counts of keys, vals and updates are "
                             + keys
                             + ", "
                             + vals
                             + ", "
                             + updates
-                            + "; expected 1 <= keys <= vals <= updates");
+                            + "; expected 1 <= keys <= vals <= updates <= "
+                            + TrieLayout.COLUMN_BYTES_MAX);
         }
         // equal values stand for one: keys are distinct, vals within a key, times within a val
         oneEach(TrieLayout.KEYS, keys, 1);
@@ -55,7 +56,40 @@ final class ImageCheck {
         }
         if (next != sizeBytes) {
             throw new ImageException(
-                    "columns end at " + next + " but the image has " + sizeBytes + " bytes");
+                    "chunk image: columns end at "
+                            + next
+                            + " but the image has "
+                            + sizeBytes
+                            + " bytes");
+        }
+        timeBounds(updates);
+    }
+
+    /** Checks least and greatest time, by which whole chunks are kept, shipped or left alone. */
+    private void timeBounds(long updates) {
+        long entry = offset + entry(TrieLayout.TIMES);
+        long at = offset + segment.get(Layouts.LONG, entry + TrieLayout.ENTRY_OFFSET_AT);
+        int encoding = segment.get(Layouts.INT, entry + TrieLayout.ENTRY_ENCODING_AT);
+        long count = encoding == TrieLayout.FIXED ? updates : 1;
+        long min = Long.MAX_VALUE;
+        long max = Long.MIN_VALUE;
+        for (long i = 0; i < count; i++) {
+            long time = Words.getLong(segment, at, i) ^ Words.FLIP;
+            min = Math.min(min, time);
+            max = Math.max(max, time);
+        }
+        min ^= Words.FLIP;
+        max ^= Words.FLIP;
+        if (get(TrieLayout.TIME_MIN_AT) != min || get(TrieLayout.TIME_MAX_AT) != max) {
+            throw new ImageException(
+                    "chunk image: times go from "
+                            + Long.toUnsignedString(min)
+                            + " to "
+                            + Long.toUnsignedString(max)
+                            + ", but the header says "
+                            + Long.toUnsignedString(get(TrieLayout.TIME_MIN_AT))
+                            + " to "
+                            + Long.toUnsignedString(get(TrieLayout.TIME_MAX_AT)));
         }
     }
 
@@ -114,7 +148,11 @@ final class ImageCheck {
             }
             default ->
                     throw new ImageException(
-                            TrieLayout.columnName(column) + " have encoding " + encoding);
+                            "chunk image: "
+                                    + TrieLayout.columnName(column)
+                                    + " have encoding "
+                                    + encoding
+                                    + ", expected 0 to 3");
         }
         place(column, bytes);
     }

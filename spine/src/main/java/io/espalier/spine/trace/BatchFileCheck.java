@@ -174,11 +174,15 @@ final class BatchFileCheck {
         }
     }
 
-    /** Checks that a chunk is a whole image. */
+    /** Checks that a chunk is a whole image, of the type of the file. */
     static void checkChunk(BatchFile batch, BatchFile.Opened opened, long at, long size) {
         load(batch, opened.file, at, size);
         try {
             TrieView.check(opened.segment, opened.offset + at, size);
+            TrieType type = new TrieView().bind(batch.pager().memory(), opened.offset + at).type();
+            if (!type.equals(batch.type())) {
+                throw batch.damaged(at, "the chunk holds " + type + ", expected " + batch.type());
+            }
         } catch (ImageException e) {
             throw batch.damaged(at, e.getMessage() + "; the chunk's " + size + " bytes are lost");
         }
@@ -271,10 +275,6 @@ final class BatchFileCheck {
             TrieView view,
             @Nullable TrieView before) {
         long at = opened.chunkOffset(chunk);
-        if (!view.type().equals(batch.type())) {
-            throw batch.damaged(
-                    at, "the chunk holds " + view.type() + ", expected " + batch.type());
-        }
         String disorder = view.firstDisorder();
         if (disorder != null) {
             throw batch.damaged(at, disorder);

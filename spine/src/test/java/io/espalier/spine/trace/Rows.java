@@ -79,6 +79,20 @@ final class Rows {
         return rows;
     }
 
+    /** Reads everything that a trace holds, whatever it is; how many rows that are. */
+    static long scan(NativeMemory memory, Trace trace) {
+        long rows = 0;
+        try (TraceSnapshot snapshot = trace.snapshot();
+                AsOfCursor cursor = new AsOfCursor(memory, snapshot.runs(), -1)) {
+            while (cursor.next()) {
+                string(cursor.keys(), cursor.key());
+                string(cursor.vals(), cursor.val());
+                rows++;
+            }
+        }
+        return rows;
+    }
+
     static String string(Column column, long index) {
         byte[] bytes = new byte[(int) column.sizeOf(index)];
         MemorySegment.copy(
