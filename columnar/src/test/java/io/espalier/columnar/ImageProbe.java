@@ -15,6 +15,7 @@ import io.espalier.pager.Pager;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -143,7 +144,7 @@ final class ImageProbe implements AutoCloseable {
     }
 
     /** Everything that reads a chunk gives what the image holds. */
-    private void useAll(Batch batch, TreeSet<Datum> keys, SortedMap<Row, Diff> rows) {
+    private void useAll(Batch batch, Set<Datum> keys, SortedMap<Row, Diff> rows) {
         TrieType type = batch.type();
         assertEquals(rows, cursorWalk(batch));
         TreeSet<Datum> some = new TreeSet<>();
@@ -176,7 +177,7 @@ final class ImageProbe implements AutoCloseable {
     }
 
     /** The same, where exceptions that say what is wrong are as good as an answer. */
-    private void useAnyhow(Batch batch, TreeSet<Datum> keys) {
+    private void useAnyhow(Batch batch, Set<Datum> keys) {
         anyhow(() -> {
             try (Cursor cursor = new Cursor(batch)) {
                 for (; cursor.hasKey(); cursor.stepKey()) {
@@ -233,7 +234,7 @@ final class ImageProbe implements AutoCloseable {
         return rows;
     }
 
-    private SortedMap<Row, Diff> extract(Batch batch, TreeSet<Datum> keys) {
+    private SortedMap<Row, Diff> extract(Batch batch, Set<Datum> keys) {
         try (ColumnBuilder probes = Tries.column(memory, batch.type().key(), keys);
                 Batch staging = new Batch(batch.type());
                 ChainBuilder out = Tries.chain(pager, batch.type(), 60, staging)) {

@@ -244,7 +244,7 @@ class MutatedImageTest {
         for (TrieType type : Tries.TYPES) {
             for (int shift = 0; shift < 64; shift += 8) {
                 for (long b : new long[] {0, 1, 2, 3, 4, 8, 31, 32, 33, 127, 128, 255}) {
-                    codes.add(type.code() & ~(0xFFL << shift) | b << shift);
+                    codes.add((type.code() & ~(0xFFL << shift)) | (b << shift));
                 }
             }
         }

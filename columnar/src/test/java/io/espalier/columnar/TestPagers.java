@@ -2,6 +2,8 @@ package io.espalier.columnar;
 
 import io.espalier.memory.MemoryBudget;
 import io.espalier.memory.NativeMemory;
+import io.espalier.pager.Codec;
+import io.espalier.pager.CodecPolicy;
 import io.espalier.pager.Pager;
 import io.espalier.pager.PagerOptions;
 import java.nio.file.Path;
@@ -18,6 +20,17 @@ final class TestPagers {
     /** A pager that keeps everything resident. */
     static Pager open(NativeMemory memory) {
         return Pager.open(memory, MemoryBudget.unlimited(), PagerOptions.in(spill()));
+    }
+
+    /** A pager that keeps nothing in memory, and writes everything with one codec. */
+    static Pager openWithoutBudget(NativeMemory memory, Codec codec) {
+        return Pager.open(
+                memory,
+                new MemoryBudget(0),
+                PagerOptions.in(spill())
+                        .withSlackBytes(0)
+                        .withWindows(0, 0)
+                        .withCodecPolicy(CodecPolicy.always(codec)));
     }
 
     /** A pager that keeps nothing resident. */

@@ -8,6 +8,7 @@ import io.espalier.memory.MemoryBudget;
 import io.espalier.memory.NativeMemory;
 import io.espalier.pager.Pager;
 import io.espalier.pager.PagerOptions;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
@@ -281,9 +282,8 @@ final class Tries {
 
     static Datum datum(ColumnType type, Column column, long index) {
         byte[] bytes = new byte[(int) column.sizeOf(index)];
-        for (int i = 0; i < bytes.length; i++) {
-            bytes[i] = column.segment().get(Layouts.BYTE, column.offsetOf(index) + i);
-        }
+        MemorySegment.copy(
+                column.segment(), Layouts.BYTE, column.offsetOf(index), bytes, 0, bytes.length);
         return new Datum(type, bytes);
     }
 
