@@ -70,12 +70,20 @@ public final class Batch implements Run, AutoCloseable {
     public void add(Chunk chunk) {
         checkOpen();
         if (!chunk.type().equals(type)) {
-            throw new IllegalArgumentException("a chunk of " + chunk.type() + ", expected " + type);
+            throw new IllegalArgumentException(
+                    "a chunk of " + chunk.type() + " for a batch of " + type + "; give one of it");
         }
         Chunk last = chunks.isEmpty() ? null : chunks.getLast();
         if (last != null && !last.fence().endsBelow(chunk.fence())) {
             throw new IllegalArgumentException(
-                    chunk + " does not start above the last of " + chunks.size() + " chunks");
+                    chunk
+                            + " starts with key "
+                            + chunk.fence().keys().describe(0)
+                            + ", not above the last of "
+                            + chunks.size()
+                            + " chunks, which ends with key "
+                            + last.fence().keys().describe(1)
+                            + "; add chunks in order, or merge them");
         }
         chunks.add(chunk);
         updateCount += chunk.updateCount();
@@ -84,7 +92,8 @@ public final class Batch implements Run, AutoCloseable {
 
     private void checkOpen() {
         if (closed) {
-            throw new IllegalStateException("batch is closed");
+            throw new IllegalStateException(
+                    "the batch of " + type + " is closed; use it before its owner closes it");
         }
     }
 
@@ -97,7 +106,12 @@ public final class Batch implements Run, AutoCloseable {
         checkOpen();
         Chunk chunk = chunks.get((int) index);
         if (chunk == null) {
-            throw new IllegalStateException("chunk " + index + " was consumed");
+            throw new IllegalStateException(
+                    "chunk "
+                            + index
+                            + " of "
+                            + chunks.size()
+                            + " was consumed by a merge; share it beforehand to read it again");
         }
         return chunk;
     }

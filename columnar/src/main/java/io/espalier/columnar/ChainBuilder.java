@@ -44,6 +44,8 @@ public final class ChainBuilder implements AutoCloseable {
     private final Column oneKey = new Column();
     private final Column oneVal = new Column();
 
+    private boolean closed;
+
     /** What certainly fits into the builder; less than what does, and 0 when that is not known. */
     private long room;
 
@@ -184,6 +186,7 @@ public final class ChainBuilder implements AutoCloseable {
      * @return whether it was shared
      */
     boolean shareChunk(Chunk chunk) {
+        checkOpen();
         long size = chunk.flatBytes();
         if (chunk.exceeds(targetBytes)) {
             return false;
@@ -248,8 +251,16 @@ public final class ChainBuilder implements AutoCloseable {
         return true;
     }
 
+    private void checkOpen() {
+        if (closed) {
+            throw new IllegalStateException(
+                    "the chain of " + type() + " is closed; build another one");
+        }
+    }
+
     /** Makes the pending chunk the start of the next one, by copy. */
     private void join() {
+        checkOpen();
         Chunk chunk = pending;
         if (chunk != null) {
             ChunkPin pin = chunk.open(sealed);
@@ -326,9 +337,15 @@ public final class ChainBuilder implements AutoCloseable {
                                                             < 0)));
             if (!above) {
                 throw new IllegalArgumentException(
-                        "an update that is not above the last one, after "
+                        "an update ("
+                                + oneKey.describe(0)
+                                + ", "
+                                + oneVal.describe(0)
+                                + ", "
+                                + Long.toUnsignedString(time)
+                                + ") that is not above the last one, after "
                                 + builder.updateCount()
-                                + " updates");
+                                + " in this chunk; sort updates, and fold what is equal");
             }
         }
         TrieBuilder target = roomForOne();
@@ -385,6 +402,7 @@ public final class ChainBuilder implements AutoCloseable {
 
     /** Sends what is left as the last chunk. The builder can be used for another chain then. */
     public void finish() {
+        checkOpen();
         sendPending();
         if (!builder.isEmpty()) {
             seal();
@@ -395,6 +413,8 @@ public final class ChainBuilder implements AutoCloseable {
 
     @Override
     public void close() {
+        closed = true;
+        room = 0;
         Chunk chunk = pending;
         pending = null;
         if (chunk != null) {

@@ -90,7 +90,8 @@ public final class Chunk implements AutoCloseable {
     }
 
     private IllegalStateException closed() {
-        return new IllegalStateException(this + " is closed");
+        return new IllegalStateException(
+                this + " is closed; share it before its last holder closes it");
     }
 
     /** The type of the trie. */

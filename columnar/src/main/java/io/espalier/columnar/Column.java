@@ -4,6 +4,9 @@ import io.espalier.memory.Bytes;
 import io.espalier.memory.Layouts;
 import io.espalier.memory.Words;
 import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.util.HexFormat;
+import java.util.StringJoiner;
 
 /**
  * A flyweight over the values of one column, wherever its bytes are. It owns nothing: it is as
@@ -14,6 +17,8 @@ import java.lang.foreign.MemorySegment;
  * being bound.
  */
 public final class Column {
+
+    private static final int DESCRIBED_BYTES_MAX = 32;
 
     private ColumnType.Kind kind = ColumnType.Kind.UNIT;
     private int encoding;
@@ -158,6 +163,40 @@ public final class Column {
             ascending = true;
         }
         return true;
+    }
+
+    /** The first value that is not greater than the one before, or {@link #count()}. */
+    long firstDescent() {
+        long i = 1;
+        while (i < count && compare(this, i - 1, this, i) < 0) {
+            i++;
+        }
+        return Math.min(i, count);
+    }
+
+    /** A value as text, for messages: the start of it if it is long. */
+    String describe(long index) {
+        long size = sizeOf(index);
+        long at = offsetOf(index);
+        return switch (kind) {
+            case UNIT -> "()";
+            case LONG -> Long.toString(longAt(index));
+            case TUPLE -> {
+                StringJoiner words = new StringJoiner(", ", "(", ")");
+                for (long i = 0; i < size; i += Long.BYTES) {
+                    words.add(Long.toString(segment.get(Layouts.LONG, at + i)));
+                }
+                yield words.toString();
+            }
+            case BYTES -> {
+                byte[] bytes = new byte[(int) Math.min(size, DESCRIBED_BYTES_MAX)];
+                MemorySegment.copy(segment, Layouts.BYTE, at, bytes, 0, bytes.length);
+                String text = new String(bytes, StandardCharsets.US_ASCII);
+                boolean plain = text.chars().allMatch(c -> c >= ' ' && c <= '~');
+                yield (plain ? "'" + text + "'" : "0x" + HexFormat.of().formatHex(bytes))
+                        + (size > bytes.length ? "... of " + size + " bytes" : "");
+            }
+        };
     }
 
     /** Says that the values ascend, which sealed keys do. */

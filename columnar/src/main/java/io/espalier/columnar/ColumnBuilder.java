@@ -113,7 +113,8 @@ public final class ColumnBuilder implements AutoCloseable {
             return;
         }
         if (type.kind() != ColumnType.Kind.LONG) {
-            throw new IllegalArgumentException("a long for a column of " + type);
+            throw new IllegalArgumentException(
+                    "the long " + value + " for a column of " + type + "; append its bytes");
         }
         appendRepeated(value, 1);
     }

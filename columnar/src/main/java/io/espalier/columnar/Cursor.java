@@ -303,21 +303,23 @@ public final class Cursor implements AutoCloseable {
 
     private void checkOpen() {
         if (closed) {
-            throw new IllegalStateException("cursor is closed");
+            throw new IllegalStateException("the cursor is closed; open another one");
         }
     }
 
     private void checkKey() {
         checkOpen();
         if (!hasKey()) {
-            throw new IllegalStateException("the cursor is past the last key");
+            throw new IllegalStateException(
+                    "the cursor is past the last key; ask hasKey() first, or rewind");
         }
     }
 
     private void checkVal() {
         checkKey();
         if (!hasVal) {
-            throw new IllegalStateException("the cursor is past the last val of its key");
+            throw new IllegalStateException(
+                    "the cursor is past the last val of its key; ask hasVal() first");
         }
     }
 

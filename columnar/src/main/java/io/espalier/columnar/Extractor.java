@@ -50,12 +50,22 @@ public final class Extractor {
                             + probes.kind()
                             + ", "
                             + probes.width()
-                            + " bytes wide, for "
-                            + type);
+                            + " bytes wide, for keys of "
+                            + type
+                            + "; make the probes a column of that type");
         }
         if (!probes.isAscending()) {
+            long at = probes.firstDescent();
             throw new IllegalArgumentException(
-                    probes.count() + " probes that do not ascend; sort them, without duplicates");
+                    "probe "
+                            + at
+                            + " of "
+                            + probes.count()
+                            + " is "
+                            + probes.describe(at)
+                            + " after "
+                            + probes.describe(at - 1)
+                            + "; probes ascend: sort them, and take each once");
         }
         long probe = 0;
         long chunk = 0;
@@ -200,7 +210,11 @@ public final class Extractor {
     private static void check(Run run, ChainBuilder out) {
         if (!run.type().equals(out.type())) {
             throw new IllegalArgumentException(
-                    "a run of " + run.type() + " for a chain of " + out.type());
+                    "a run of "
+                            + run.type()
+                            + " for a chain of "
+                            + out.type()
+                            + "; make the chain of the run's type");
         }
     }
 }

@@ -66,7 +66,10 @@ public final class Merge implements AutoCloseable {
         this.since = since;
         this.counts = out.type().diff() == DiffType.COUNT;
         if (!counts && since != 0) {
-            throw new IllegalArgumentException("upsert tries cannot be advanced to " + since);
+            throw new IllegalArgumentException(
+                    "upsert tries cannot be advanced to "
+                            + Long.toUnsignedString(since)
+                            + "; give 0: of upserts the greatest order stays, whatever its time");
         }
         this.weaver = new Weaver(out, eager);
         this.order = new RunCursor[runs.size()];
@@ -75,7 +78,11 @@ public final class Merge implements AutoCloseable {
             for (Run run : runs) {
                 if (!run.type().equals(out.type())) {
                     throw new IllegalArgumentException(
-                            "a run of " + run.type() + ", expected " + out.type());
+                            "a run of "
+                                    + run.type()
+                                    + " for a chain of "
+                                    + out.type()
+                                    + "; merge runs of one type");
                 }
                 RunCursor cursor = new RunCursor(run, consuming);
                 if (!cursor.isExhausted()) {
@@ -285,7 +292,7 @@ public final class Merge implements AutoCloseable {
                             + Long.toUnsignedString(order[0].time())
                             + " in "
                             + heads
-                            + " runs sum to more than 64 bits");
+                            + " runs sum to more than 64 bits hold; keep counts smaller");
         }
         return low;
     }

@@ -224,7 +224,10 @@ public final class MergeBatcher implements AutoCloseable {
 
     private void makeRoom(long time, long rowBytes) {
         if (time == NO_TIME) {
-            throw new IllegalArgumentException("an update at the end of time; give a lesser time");
+            throw new IllegalArgumentException(
+                    "an update at time "
+                            + Long.toUnsignedString(time)
+                            + ", the end of time; give a lesser time");
         }
         if (room < rowBytes) {
             findRoom();
@@ -378,7 +381,7 @@ public final class MergeBatcher implements AutoCloseable {
 
     private void checkUsable() {
         if (closed) {
-            throw new IllegalStateException("merge batcher is closed");
+            throw new IllegalStateException("the merge batcher is closed; open another one");
         }
         if (broken != null) {
             throw new IllegalStateException(

@@ -159,7 +159,8 @@ final class Selection implements AutoCloseable {
 
     static ArithmeticException overflow() {
         return new ArithmeticException(
-                "the counts of one (key, val, time) add up to more than 64 bits hold");
+                "the counts of one (key, val, time) add up to more than 64 bits hold; keep counts"
+                        + " smaller");
     }
 
     private void append(int level, long key, long val, long update) {

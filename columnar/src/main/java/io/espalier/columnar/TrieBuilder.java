@@ -163,7 +163,7 @@ public final class TrieBuilder implements AutoCloseable {
                             + before
                             + " and "
                             + diff
-                            + " of one update sum to more than 64 bits");
+                            + " of one update sum to more than 64 bits hold; keep counts smaller");
         }
         if (sum != 0) {
             diffs.replaceLast(sum);
@@ -232,7 +232,8 @@ public final class TrieBuilder implements AutoCloseable {
             return;
         }
         if (!type.equals(view.type())) {
-            throw new IllegalArgumentException("a view of " + view.type() + ", expected " + type);
+            throw new IllegalArgumentException(
+                    "a view of " + view.type() + " for a builder of " + type + "; give one of it");
         }
         long firstVal = view.valOfUpdate(from);
         long lastVal = to == view.updateCount() ? view.valCount() - 1 : view.valOfUpdate(to - 1);
@@ -284,9 +285,17 @@ public final class TrieBuilder implements AutoCloseable {
             }
             if (order > 0) {
                 throw new IllegalArgumentException(
-                        "a piece starts at or below the last update of the builder, after "
+                        "a piece that starts with "
+                                + describe(view, firstKey, firstVal, from)
+                                + " for a builder of "
                                 + updatesBefore
-                                + " updates; pieces must ascend");
+                                + " updates, the last of which is ("
+                                + keys.bind(this.lastKey).describe(keys.count() - 1)
+                                + ", "
+                                + vals.bind(this.lastVal).describe(valsBefore - 1)
+                                + ", "
+                                + Long.toUnsignedString(lastTime())
+                                + "); pieces must ascend: sort them, and fold what is equal");
             }
             if (!sameVal) {
                 valBounds.close(updatesBefore);
@@ -305,6 +314,16 @@ public final class TrieBuilder implements AutoCloseable {
         if (type.diff() == DiffType.UPSERT) {
             payloads.appendRange(view.payloads(), from, to);
         }
+    }
+
+    private static String describe(TrieView view, long key, long val, long update) {
+        return "("
+                + view.keys().describe(key)
+                + ", "
+                + view.vals().describe(val)
+                + ", "
+                + Long.toUnsignedString(view.timeAt(update))
+                + ")";
     }
 
     // ---- two views interleaved ----------------------------------------------------------------

@@ -179,7 +179,8 @@ public final class UpdateBuffer implements AutoCloseable {
     /** Adds an update with a long key and a unit val. */
     public void add(long key, long time, long diff) {
         if (!longKeys || !unitVals || !counts) {
-            throw new IllegalArgumentException("a long key and a count for a trie of " + type);
+            throw new IllegalArgumentException(
+                    "a long key and a count for a trie of " + type + "; add what its type says");
         }
         if (count >= ROWS_MAX) {
             checkRoom(Long.BYTES, 0, 0);
@@ -195,7 +196,9 @@ public final class UpdateBuffer implements AutoCloseable {
     public void add(long key, long val, long time, long diff) {
         if (!longKeys || type.val().kind() != ColumnType.Kind.LONG || !counts) {
             throw new IllegalArgumentException(
-                    "a long key, a long val and a count for a trie of " + type);
+                    "a long key, a long val and a count for a trie of "
+                            + type
+                            + "; add what its type says");
         }
         if (count >= ROWS_MAX) {
             checkRoom(Long.BYTES, Long.BYTES, 0);
@@ -346,7 +349,14 @@ public final class UpdateBuffer implements AutoCloseable {
 
     private static void checkWords(String what, ColumnType type, int words) {
         if (type.fixedWidth() != words * Long.BYTES) {
-            throw new IllegalArgumentException("a " + what + " of " + words + " words for " + type);
+            throw new IllegalArgumentException(
+                    "a "
+                            + what
+                            + " of "
+                            + words
+                            + " words for "
+                            + type
+                            + "; give as many as it has");
         }
     }
 
@@ -386,7 +396,8 @@ public final class UpdateBuffer implements AutoCloseable {
      */
     public void formInto(ChainBuilder out) {
         if (!out.type().equals(type)) {
-            throw new IllegalArgumentException("a chain of " + out.type() + ", expected " + type);
+            throw new IllegalArgumentException(
+                    "a chain of " + out.type() + " for updates of " + type + "; give one of it");
         }
         if (count > 0) {
             appendAlike();

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.espalier.columnar.Tries.Diff;
 import io.espalier.columnar.Tries.Row;
+import io.espalier.memory.Lease;
 import io.espalier.memory.NativeMemory;
 import io.espalier.pager.Pager;
 import java.util.List;
@@ -16,6 +17,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 
 /** Misuse is named, leaves everything as it was, and leaks nothing. */
 class RefusalTest {
@@ -43,6 +45,23 @@ class RefusalTest {
         return Tries.form(pager, LONGS, rows, 1000);
     }
 
+    /** It throws, and the message says all of these. */
+    private static void assertRefused(
+            Class<? extends RuntimeException> kind, Executable call, String... parts) {
+        RuntimeException e = assertThrows(kind, call);
+        for (String part : parts) {
+            assertTrue(String.valueOf(e.getMessage()).contains(part), () -> e + " lacks: " + part);
+        }
+    }
+
+    private static void assertRefused(Executable call, String... parts) {
+        assertRefused(IllegalArgumentException.class, call, parts);
+    }
+
+    private static void assertClosed(Executable call, String... parts) {
+        assertRefused(IllegalStateException.class, call, parts);
+    }
+
     @Test
     void probesThatDoNotAscendAreRefusedBeforeAnythingIsCopied() {
         // fails when unsorted or repeated probes give a result, or half of one
@@ -55,20 +74,29 @@ class RefusalTest {
             probes.append(5);
             probes.append(5);
             Extractor extractor = new Extractor();
-            assertThrows(
-                    IllegalArgumentException.class,
-                    () -> extractor.extract(batch, probes.column(), chain));
+            assertRefused(
+                    () -> extractor.extract(batch, probes.column(), chain),
+                    "probe 2 of 3 is 5 after 5",
+                    "sort them, and take each once");
             probes.clear(0);
             probes.append(2);
             probes.append(1);
-            assertThrows(
-                    IllegalArgumentException.class,
-                    () -> extractor.extract(batch, probes.column(), chain));
-            assertThrows(
-                    IllegalArgumentException.class,
-                    () -> extractor.extract(batch, text.column(), chain));
-            chain.finish();
+            assertRefused(
+                    () -> extractor.extract(batch, probes.column(), chain),
+                    "probe 1 of 2 is 1 after 2");
+            assertRefused(
+                    () -> extractor.extract(batch, text.column(), chain),
+                    "probes of BYTES",
+                    "kind=LONG",
+                    "make the probes a column of that type");
             assertEquals(0, out.updateCount());
+            // neither the extractor nor the chain is the worse for it
+            probes.clear(0);
+            probes.append(1);
+            probes.append(99);
+            extractor.extract(batch, probes.column(), chain);
+            chain.finish();
+            assertEquals(2, Tries.read(out).size());
             assertEquals(0, pager.stats().images().pinsOpen());
         }
     }
@@ -82,8 +110,9 @@ class RefusalTest {
                     Batch out = new Batch(LONGS);
                     ChainBuilder chain = Tries.chain(pager, LONGS, 500, out);
                     Merge merge = new Merge(List.of(one, two), false, since, chain)) {
-                assertThrows(ArithmeticException.class, merge::run);
-                assertThrows(IllegalStateException.class, () -> merge.step(1));
+                assertRefused(
+                        ArithmeticException.class, merge::run, "more than 64 bits", "smaller");
+                assertClosed(() -> merge.step(1), "the merge failed or was closed", "anew");
                 assertEquals(50, one.updateCount());
             }
         }
@@ -114,22 +143,169 @@ class RefusalTest {
         Column keys = view.keys();
         assertEquals(3, keys.longAt(3));
         pin.close();
-        assertThrows(IllegalStateException.class, pin::close);
+        assertClosed(pin::close, "pin on an image of", "a second time");
         assertThrows(IndexOutOfBoundsException.class, () -> keys.longAt(3));
+        assertThrows(IndexOutOfBoundsException.class, () -> view.timeAt(0));
         assertEquals(0, view.updateCount());
         Cursor cursor = new Cursor(batch);
         cursor.close();
-        assertThrows(IllegalStateException.class, cursor::stepKey);
-        assertThrows(IllegalStateException.class, cursor::keys);
+        for (Executable use : List.<Executable>of(cursor::stepKey, cursor::keys, cursor::rewind)) {
+            assertClosed(use, "the cursor is closed", "open another one");
+        }
         batch.close();
-        assertThrows(IllegalStateException.class, () -> batch.chunk(0));
-        assertThrows(IllegalStateException.class, batch::chunkCount);
-        assertThrows(IllegalStateException.class, () -> batch.add(chunk));
-        assertThrows(IllegalStateException.class, chunk::share);
-        assertThrows(IllegalStateException.class, chunk::close);
-        assertThrows(IllegalStateException.class, chunk::fence);
-        assertThrows(IllegalStateException.class, () -> chunk.open(view));
-        assertThrows(IllegalStateException.class, chunk::share, "a second close changes nothing");
+        for (Executable use :
+                List.<Executable>of(
+                        () -> batch.chunk(0), batch::chunkCount, () -> batch.add(chunk))) {
+            assertClosed(use, "the batch of TrieType", "is closed");
+        }
+        for (Executable use :
+                List.<Executable>of(
+                        chunk::share,
+                        chunk::close,
+                        chunk::fence,
+                        () -> chunk.open(view),
+                        chunk::share)) {
+            assertClosed(use, "chunk of 10 updates", "is closed; share it");
+        }
+    }
+
+    @Test
+    void aClosedBuilderTakesNothingThatNobodyWouldGiveBack() {
+        // fails when what is appended after the close is kept for ever
+        try (Batch batch = batch(0, 10, 1, 1);
+                Batch out = new Batch(LONGS)) {
+            TrieView view = new TrieView();
+            ChunkPin pin = batch.open(0, view);
+            ChainBuilder chain = Tries.chain(pager, LONGS, 500, out);
+            chain.close();
+            for (Executable use :
+                    List.<Executable>of(
+                            () -> chain.appendKeys(view, 0, 10),
+                            () -> chain.shareChunk(batch.chunk(0)),
+                            chain::roomForOne,
+                            chain::finish)) {
+                assertClosed(use, "the chain of TrieType", "is closed");
+            }
+            chain.close();
+            Merge merge = new Merge(List.of(batch), false, 0, chain);
+            assertClosed(merge::run, "the chain of TrieType");
+            merge.close();
+            assertClosed(() -> merge.step(1), "the merge failed or was closed");
+            pin.close();
+            assertEquals(0, out.updateCount());
+        }
+    }
+
+    @Test
+    void aCursorPastTheEndSaysSo() {
+        // fails when it gives a row that is not there
+        try (Batch batch = batch(0, 1, 1, 1);
+                Cursor cursor = new Cursor(batch)) {
+            cursor.stepVal();
+            assertClosed(cursor::stepVal, "past the last val of its key", "hasVal()");
+            assertClosed(cursor::vals, "past the last val");
+            cursor.stepKey();
+            assertClosed(cursor::stepKey, "past the last key", "hasKey()");
+            assertClosed(cursor::rewindVals, "past the last key");
+            cursor.rewind();
+            assertEquals(0, cursor.keys().longAt(cursor.key()));
+        }
+    }
+
+    @Test
+    void meldsOutOfOrderAreRefusedAndTheBuilderGoesOn() {
+        // fails when a builder takes what is not above its last update, or loses some of it
+        try (Batch low = batch(0, 10, 1, 1);
+                Batch high = batch(5, 20, 1, 1);
+                Batch upserts = new Batch(TrieType.BYTES_UPSERTS);
+                TrieBuilder builder = new TrieBuilder(memory, LONGS)) {
+            TrieView lower = new TrieView();
+            TrieView higher = new TrieView();
+            ChunkPin first = low.open(0, lower);
+            ChunkPin second = high.open(0, higher);
+            builder.meldKeys(higher, 0, 10);
+            assertRefused(
+                    () -> builder.meld(lower),
+                    "starts with (0, (), 1)",
+                    "the last of which is (14, (), 1)",
+                    "pieces must ascend");
+            assertRefused(() -> builder.meldKeys(higher, 9, 12), "starts with (14, (), 1)");
+            assertRefused(
+                    IndexOutOfBoundsException.class,
+                    () -> builder.meldKeys(higher, 10, 16),
+                    "keys [10, 16) of a view of 15");
+            assertRefused(
+                    IndexOutOfBoundsException.class,
+                    () -> builder.meldKeys(higher, 5, 4),
+                    "[5, 4)");
+            assertRefused(
+                    IndexOutOfBoundsException.class, () -> builder.meldKeys(higher, -1, 4), "[-1");
+            builder.meldKeys(higher, 3, 3);
+            builder.meldKeys(higher, 10, 15);
+            first.close();
+            second.close();
+            try (Lease image = builder.seal()) {
+                SortedMap<Row, Diff> rows = new TreeMap<>();
+                Tries.read(new TrieView().bind(memory, image.offset()), rows);
+                assertEquals(15, rows.size());
+            }
+            assertClosed(builder::seal, "a chunk is never empty");
+            assertEquals(0, upserts.updateCount());
+        }
+    }
+
+    @Test
+    void foreignImagesAreRefused() {
+        // fails when bytes that are no image, or one of another type, are read as one
+        try (Batch longs = batch(0, 10, 1, 1);
+                Batch text = new Batch(TrieType.BYTES_TO_BYTES);
+                TrieBuilder builder = new TrieBuilder(memory, TrieType.BYTES_TO_BYTES);
+                Lease garbage = memory.allocate(300)) {
+            memory.segment().asSlice(garbage.offset(), 300).fill((byte) 7);
+            TrieView view = new TrieView();
+            assertRefused(
+                    ImageException.class,
+                    () -> view.bind(memory, garbage.offset()),
+                    "no chunk image at",
+                    "magic number");
+            ChunkPin pin = longs.open(0, view);
+            assertRefused(() -> builder.meld(view), "a view of", "for a builder of", "BYTES");
+            assertTrue(builder.isEmpty());
+            pin.close();
+            try (ChainBuilder out = Tries.chain(pager, TrieType.BYTES_TO_BYTES, 100, text)) {
+                assertRefused(
+                        () -> new Extractor().fetch(longs, out), "a run of", "for a chain of");
+                assertRefused(
+                        () -> new Merge(List.of(longs), false, 0, out),
+                        "a run of",
+                        "merge runs of one type");
+                out.finish();
+            }
+            assertEquals(0, text.chunkCount());
+        }
+    }
+
+    @Test
+    void countsThatOverflowInABufferLeaveItWhole() {
+        // fails when a sum wraps around, or the updates are gone after the refusal
+        try (UpdateBuffer buffer = new UpdateBuffer(memory, LONGS);
+                Batch out = new Batch(LONGS)) {
+            buffer.add(1, 1, Long.MAX_VALUE);
+            buffer.add(1, 1, 1);
+            try (ChainBuilder chain = Tries.chain(pager, LONGS, 500, out)) {
+                assertRefused(
+                        ArithmeticException.class,
+                        () -> buffer.formInto(chain),
+                        "more than 64 bits",
+                        "smaller");
+            }
+            buffer.add(1, 1, -1);
+            try (ChainBuilder chain = Tries.chain(pager, LONGS, 500, out)) {
+                buffer.formInto(chain);
+                chain.finish();
+            }
+            assertEquals(Long.MAX_VALUE, Tries.read(out).firstEntry().getValue().number());
+        }
     }
 
     @Test
@@ -155,8 +331,13 @@ class RefusalTest {
                 Batch text = new Batch(TrieType.BYTES_TO_BYTES)) {
             out.add(high.chunk(0).share());
             Chunk refused = low.chunk(0).share();
-            assertThrows(IllegalArgumentException.class, () -> out.add(refused));
-            assertThrows(IllegalArgumentException.class, () -> text.add(refused));
+            assertRefused(
+                    () -> out.add(refused),
+                    "chunk of 10 updates",
+                    "starts with key 0",
+                    "ends with key 19",
+                    "merge them");
+            assertRefused(() -> text.add(refused), "a chunk of", "for a batch of");
             refused.close();
             assertEquals(1, out.chunkCount());
             try (ChainBuilder chain = Tries.chain(pager, LONGS, 500, out)) {
