@@ -5,480 +5,188 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
- * Sorts native columns of longs, and of (long, row) pairs, in unsigned order of the longs; stable.
+ * Sorts a native column of longs, unsigned, by a range of their bits; stable. What lies above the
+ * range must be the same in all of them; what lies below goes along and, where the bits of the
+ * range are equal, must ascend as it comes: a row number, or nothing.
  *
- * <p>Digits are taken where the values differ and nowhere else. As many leading digits as tell most
- * values apart are sorted, the last of them first (LSD); the few values that agree in all of them
- * are then sorted among themselves by what follows. Input that consists of a few ascending runs is
- * merged instead, and input in order is left alone.
+ * <p>As many leading bits as tell most values apart are sorted by digits, the last digit first
+ * (LSD); the few values that agree in all of them find their places by insertion. A column that
+ * does not fit into the cache is first cut into buckets that do, by one digit from the top. Input
+ * that consists of a few ascending runs is merged instead, and input in order is left alone.
  *
  * <p>Single-threaded: it owns its counters. The caller gives a second area of the same size.
  */
 final class RadixSort {
 
-    /** The bytes of a pair: the long first, then the row. */
-    static final int PAIR_BYTES = 16;
-
     /** Up to this many values are sorted by insertion. */
     static final int INSERTION_MAX = 24;
 
-    /** More ascending runs than this are not worth merging. */
-    private static final int RUNS_MAX = 8;
+    /** More ascending runs than this are not worth merging: each doubling costs a pass. */
+    private static final int RUNS_MAX = 4;
 
     private static final int DIGIT_BITS = 11;
-    private static final int SMALL_DIGIT_BITS = 8;
+    private static final int BUCKET_DIGIT_BITS = 8;
 
-    /** From this many values on a digit of {@link #DIGIT_BITS} pays for its counters. */
-    private static final int LARGE_MIN = 4000;
-
-    /**
-     * From this many bytes on, one digit from the top comes first, and what agrees in it is sorted
-     * in the cache.
-     */
+    /** From this many bytes on, one digit from the top comes first. */
     private static final long CACHED_BYTES_MAX = 512 << 10;
-
-    private static final int DIGITS_MAX = Long.SIZE / SMALL_DIGIT_BITS;
 
     /** By how many bits the digits exceed what would just do for evenly spread values. */
     private static final int SPARE_BITS = 3;
 
-    private final int[] counts = new int[1 << DIGIT_BITS];
+    /** How far insertion moves a value before its whole group is sorted by digits instead. */
+    private static final int STEPS_MAX = 32;
+
+    private static final int DIGITS_MAX = 4;
+
+    private final int[][] counts = new int[DIGITS_MAX][1 << DIGIT_BITS];
+
+    /** Where buckets end, for each depth of cutting. */
+    private final int[][] bucketEnds = new int[Long.SIZE / BUCKET_DIGIT_BITS + 1][];
+
     private final int[] runEnds = new int[RUNS_MAX + 1];
 
-    // what the last survey found: bits that are not the same everywhere, ascending runs
-    private long varying;
-    private int runs;
-
-    // the last plan: where digits start, from the top
-    private final int[] shifts = new int[DIGITS_MAX];
-    private int digits;
-    private int digitBits;
-
     /**
-     * Sorts {@code count} longs at {@code at} by their values XOR {@code flip}, unsigned; {@code
-     * spare} is as large an area.
+     * Sorts {@code count} longs at {@code at} by the bits {@code [low, high)}; {@code spare} is as
+     * large an area.
      *
      * @return where the sorted longs are: {@code at} or {@code spare}
      */
-    long sortLongs(MemorySegment segment, long at, long spare, int count, long flip) {
+    long sort(MemorySegment segment, long at, long spare, int count, int low, int high) {
+        assert low >= 0 && high <= Long.SIZE;
         if (count <= INSERTION_MAX) {
-            insertLongs(segment, at, 0, count, flip);
+            insert(segment, at, count);
             return at;
         }
-        surveyLongs(segment, at, count, flip);
+        int runs = findRuns(segment, at, count);
         if (runs == 1) {
             return at;
         }
-        if (runs == count) {
-            reverseLongs(segment, at, count);
+        if (runs <= RUNS_MAX) {
+            return mergeRuns(segment, at, spare, runs);
+        }
+        if (descends(segment, at, count)) {
+            reverse(segment, at, count);
             return at;
         }
-        if (runs <= RUNS_MAX) {
-            return mergeLongRuns(segment, at, spare, count, flip);
+        return byDigits(segment, at, spare, count, low, high, 0);
+    }
+
+    private long byDigits(
+            MemorySegment segment, long at, long spare, int count, int low, int high, int depth) {
+        if (high <= low) {
+            return at;
+        }
+        if (count <= INSERTION_MAX) {
+            insert(segment, at, count);
+            return at;
         }
         if ((long) count * Long.BYTES > CACHED_BYTES_MAX) {
-            int shift = topShift();
-            passLongs(segment, at, spare, count, flip, shift, SMALL_DIGIT_BITS, counts);
-            refineLongs(segment, spare, at, count, flip, shift);
-            return spare;
+            return byBuckets(segment, at, spare, count, low, high, depth);
         }
-        long rest = plan(count);
-        int low = shifts[digits - 1];
+        int wanted =
+                Math.min(
+                        high - low,
+                        Integer.SIZE - Integer.numberOfLeadingZeros(count) + SPARE_BITS);
+        int limit = count < 1 << DIGIT_BITS ? BUCKET_DIGIT_BITS : DIGIT_BITS;
+        int digits = (wanted + limit - 1) / limit;
+        int bits = (wanted + digits - 1) / digits;
+        int first = high - wanted;
         long source = at;
         long target = spare;
-        for (int digit = digits - 1; digit >= 0; digit--) {
-            passLongs(segment, source, target, count, flip, shifts[digit], digitBits, counts);
+        countDigits(segment, at, count, first, bits, digits);
+        for (int digit = 0; digit < digits; digit++) {
+            int shift = first + digit * bits;
+            pass(segment, source, target, count, shift, (1 << bits) - 1, counts[digit]);
             long swap = source;
             source = target;
             target = swap;
         }
-        if (rest != 0) {
-            refineLongs(segment, source, target, count, flip, low);
+        if (first > low) {
+            finish(segment, source, target, count, low, first, depth);
         }
         return source;
     }
 
-    /**
-     * Sorts {@code count} pairs at {@code at} by their longs, unsigned and stable; {@code spare} is
-     * as large an area.
-     *
-     * @return where the sorted pairs are: {@code at} or {@code spare}
-     */
-    long sortPairs(MemorySegment segment, long at, long spare, int count) {
-        if (count <= INSERTION_MAX) {
-            insertPairs(segment, at, count);
-            return at;
-        }
-        surveyPairs(segment, at, count);
-        if (runs == 1) {
-            return at;
-        }
-        if (runs == count) {
-            reversePairs(segment, at, count);
-            return at;
-        }
-        if (runs <= RUNS_MAX) {
-            return mergePairRuns(segment, at, spare, count);
-        }
-        if ((long) count * PAIR_BYTES > CACHED_BYTES_MAX) {
-            int shift = topShift();
-            passPairs(segment, at, spare, count, shift, SMALL_DIGIT_BITS, counts);
-            refinePairs(segment, spare, at, count, shift);
-            return spare;
-        }
-        long rest = plan(count);
-        int low = shifts[digits - 1];
-        long source = at;
-        long target = spare;
-        for (int digit = digits - 1; digit >= 0; digit--) {
-            passPairs(segment, source, target, count, shifts[digit], digitBits, counts);
-            long swap = source;
-            source = target;
-            target = swap;
-        }
-        if (rest != 0) {
-            refinePairs(segment, source, target, count, low);
-        }
-        return source;
-    }
-
-    /** Where the topmost small digit that varies starts. */
-    private int topShift() {
-        return Math.max(0, Long.SIZE - Long.numberOfLeadingZeros(varying) - SMALL_DIGIT_BITS);
-    }
-
-    /** Chooses digits from the top; the varying bits below them that are left. */
-    private long plan(int count) {
-        digitBits = count < LARGE_MIN ? SMALL_DIGIT_BITS : DIGIT_BITS;
-        int wanted = Integer.SIZE - Integer.numberOfLeadingZeros(count) + SPARE_BITS;
-        long left = varying;
-        int covered = 0;
-        digits = 0;
-        while (left != 0 && covered < wanted) {
-            int top = Long.SIZE - Long.numberOfLeadingZeros(left);
-            int shift = Math.max(0, top - digitBits);
-            long below = (1L << shift) - 1;
-            covered += Long.bitCount(left & ~below);
-            left &= below;
-            shifts[digits++] = shift;
-        }
-        return left;
-    }
-
-    // ---- longs --------------------------------------------------------------------------------
-
-    private void surveyLongs(MemorySegment segment, long at, int count, long flip) {
-        long first = Words.getLong(segment, at, 0);
-        long order = flip ^ Words.FLIP;
-        long before = first ^ order;
-        long differing = 0;
-        int descents = 0;
-        for (int i = 1; i < count; i++) {
-            long value = Words.getLong(segment, at, i);
-            differing |= value ^ first;
-            value ^= order;
-            descents += value < before ? 1 : 0;
-            before = value;
-        }
-        varying = differing;
-        runs = descents + 1;
-    }
-
-    private static void passLongs(
-            MemorySegment segment,
-            long source,
-            long target,
-            int count,
-            long flip,
-            int shift,
-            int bits,
-            int[] counts) {
-        int mask = (1 << bits) - 1;
-        Arrays.fill(counts, 0, mask + 1, 0);
-        for (int i = 0; i < count; i++) {
-            counts[(int) ((Words.getLong(segment, source, i) ^ flip) >>> shift) & mask]++;
-        }
-        startsOf(counts, mask + 1);
-        for (int i = 0; i < count; i++) {
-            long value = Words.getLong(segment, source, i);
-            int digit = (int) ((value ^ flip) >>> shift) & mask;
-            int to = counts[digit];
-            counts[digit] = to + 1;
-            Words.setLong(segment, target, to, value);
-        }
-    }
-
-    private void refineLongs(
-            MemorySegment segment, long at, long spare, int count, long flip, int low) {
-        int from = 0;
-        long head = (Words.getLong(segment, at, 0) ^ flip) >>> low;
-        for (int i = 1; i <= count; i++) {
-            long next = i < count ? (Words.getLong(segment, at, i) ^ flip) >>> low : ~head;
-            if (next != head) {
-                if (i - from > 1) {
-                    refineLongGroup(segment, at, spare, from, i, flip);
-                }
-                from = i;
-                head = next;
-            }
-        }
-    }
-
-    private void refineLongGroup(
-            MemorySegment segment, long at, long spare, int from, int to, long flip) {
-        if (to - from <= INSERTION_MAX) {
-            insertLongs(segment, at, from, to, flip);
-            return;
-        }
-        long start = at + (long) from * Long.BYTES;
-        long found = sortLongs(segment, start, spare + (long) from * Long.BYTES, to - from, flip);
-        if (found != start) {
-            MemorySegment.copy(segment, found, segment, start, (long) (to - from) * Long.BYTES);
-        }
-    }
-
-    private static void insertLongs(MemorySegment segment, long at, int from, int to, long flip) {
-        long order = flip ^ Words.FLIP;
-        for (int i = from + 1; i < to; i++) {
-            long value = Words.getLong(segment, at, i);
-            int j = i;
-            while (j > from && (Words.getLong(segment, at, j - 1) ^ order) > (value ^ order)) {
-                Words.setLong(segment, at, j, Words.getLong(segment, at, j - 1));
-                j--;
-            }
-            Words.setLong(segment, at, j, value);
-        }
-    }
-
-    private static void reverseLongs(MemorySegment segment, long at, int count) {
-        for (int i = 0, j = count - 1; i < j; i++, j--) {
-            long value = Words.getLong(segment, at, i);
-            Words.setLong(segment, at, i, Words.getLong(segment, at, j));
-            Words.setLong(segment, at, j, value);
-        }
-    }
-
-    private long mergeLongRuns(MemorySegment segment, long at, long spare, int count, long flip) {
-        long order = flip ^ Words.FLIP;
-        int found = 0;
-        for (int i = 1; i < count; i++) {
-            if ((Words.getLong(segment, at, i) ^ order)
-                    < (Words.getLong(segment, at, i - 1) ^ order)) {
-                runEnds[found++] = i;
-            }
-        }
-        runEnds[found++] = count;
-        long source = at;
-        long target = spare;
-        while (found > 1) {
-            int merged = 0;
+    /** Cuts by the topmost digit, and sorts each bucket for itself. */
+    private long byBuckets(
+            MemorySegment segment, long at, long spare, int count, int low, int high, int depth) {
+        int bits = Math.min(BUCKET_DIGIT_BITS, high - low);
+        int shift = high - bits;
+        int[] ends = bucketEnds(depth);
+        countDigits(segment, at, count, shift, bits, 1);
+        System.arraycopy(counts[0], 0, ends, 0, 1 << bits);
+        pass(segment, at, spare, count, shift, (1 << bits) - 1, ends);
+        if (shift > low) {
             int from = 0;
-            for (int run = 0; run < found; run += 2) {
-                int middle = runEnds[run];
-                int to = run + 1 < found ? runEnds[run + 1] : middle;
-                mergeLongs(segment, source, target, from, middle, to, order);
-                runEnds[merged++] = to;
+            for (int bucket = 0; bucket < 1 << bits; bucket++) {
+                int to = ends[bucket];
+                long offset = (long) from * Long.BYTES;
+                long start = spare + offset;
+                long found =
+                        byDigits(segment, start, at + offset, to - from, low, shift, depth + 1);
+                if (found != start) {
+                    copy(segment, found, 0, start, 0, to - from);
+                }
                 from = to;
             }
-            found = merged;
-            long swap = source;
-            source = target;
-            target = swap;
         }
-        return source;
+        return spare;
     }
 
-    private static void mergeLongs(
+    private int[] bucketEnds(int depth) {
+        int[] ends = bucketEnds[depth];
+        if (ends == null) {
+            ends = new int[1 << BUCKET_DIGIT_BITS];
+            bucketEnds[depth] = ends;
+        }
+        return ends;
+    }
+
+    // ---- digits -------------------------------------------------------------------------------
+
+    /** Sets the counters of each digit to where the first value with it goes. */
+    private void countDigits(
+            MemorySegment segment, long at, int count, int first, int bits, int digits) {
+        int size = 1 << bits;
+        int mask = size - 1;
+        for (int digit = 0; digit < digits; digit++) {
+            Arrays.fill(counts[digit], 0, size, 0);
+        }
+        if (digits == 1) {
+            countOne(segment, at, count, first, mask, counts[0]);
+        } else if (digits == 2) {
+            countTwo(segment, at, count, first, bits, mask, counts[0], counts[1]);
+        } else {
+            for (int digit = 0; digit < digits; digit++) {
+                countOne(segment, at, count, first + digit * bits, mask, counts[digit]);
+            }
+        }
+        for (int digit = 0; digit < digits; digit++) {
+            startsOf(counts[digit], size);
+        }
+    }
+
+    private static void countOne(
+            MemorySegment segment, long at, int count, int shift, int mask, int[] counts) {
+        for (int i = 0; i < count; i++) {
+            counts[(int) (Words.getLong(segment, at, i) >>> shift) & mask]++;
+        }
+    }
+
+    private static void countTwo(
             MemorySegment segment,
-            long source,
-            long target,
-            int from,
-            int middle,
-            int end,
-            long order) {
-        int i = from;
-        int j = middle;
-        int to = from;
-        while (i < middle && j < end) {
-            long x = Words.getLong(segment, source, i);
-            long y = Words.getLong(segment, source, j);
-            boolean second = (y ^ order) < (x ^ order);
-            Words.setLong(segment, target, to++, second ? y : x);
-            j += second ? 1 : 0;
-            i += second ? 0 : 1;
-        }
-        copyLongs(segment, source, i, target, to, middle - i);
-        copyLongs(segment, source, j, target, to + middle - i, end - j);
-    }
-
-    private static void copyLongs(
-            MemorySegment segment, long source, int from, long target, int to, int count) {
-        MemorySegment.copy(
-                segment,
-                source + (long) from * Long.BYTES,
-                segment,
-                target + (long) to * Long.BYTES,
-                (long) count * Long.BYTES);
-    }
-
-    // ---- pairs --------------------------------------------------------------------------------
-
-    private static long key(MemorySegment segment, long at, int index) {
-        return Words.getLong(segment, at, (long) index << 1);
-    }
-
-    private static long row(MemorySegment segment, long at, int index) {
-        return Words.getLong(segment, at, ((long) index << 1) + 1);
-    }
-
-    private static void set(MemorySegment segment, long at, int index, long key, long row) {
-        Words.setLong(segment, at, (long) index << 1, key);
-        Words.setLong(segment, at, ((long) index << 1) + 1, row);
-    }
-
-    private void surveyPairs(MemorySegment segment, long at, int count) {
-        long first = key(segment, at, 0);
-        long before = first ^ Words.FLIP;
-        long differing = 0;
-        int descents = 0;
-        for (int i = 1; i < count; i++) {
-            long value = key(segment, at, i);
-            differing |= value ^ first;
-            value ^= Words.FLIP;
-            descents += value < before ? 1 : 0;
-            before = value;
-        }
-        varying = differing;
-        runs = descents + 1;
-    }
-
-    private static void passPairs(
-            MemorySegment segment,
-            long source,
-            long target,
+            long at,
             int count,
             int shift,
             int bits,
-            int[] counts) {
-        int mask = (1 << bits) - 1;
-        Arrays.fill(counts, 0, mask + 1, 0);
+            int mask,
+            int[] low,
+            int[] high) {
         for (int i = 0; i < count; i++) {
-            counts[(int) (key(segment, source, i) >>> shift) & mask]++;
+            long digits = Words.getLong(segment, at, i) >>> shift;
+            low[(int) digits & mask]++;
+            high[(int) (digits >>> bits) & mask]++;
         }
-        startsOf(counts, mask + 1);
-        for (int i = 0; i < count; i++) {
-            long key = key(segment, source, i);
-            int digit = (int) (key >>> shift) & mask;
-            int to = counts[digit];
-            counts[digit] = to + 1;
-            set(segment, target, to, key, row(segment, source, i));
-        }
-    }
-
-    private void refinePairs(MemorySegment segment, long at, long spare, int count, int low) {
-        int from = 0;
-        long head = key(segment, at, 0) >>> low;
-        for (int i = 1; i <= count; i++) {
-            long next = i < count ? key(segment, at, i) >>> low : ~head;
-            if (next != head) {
-                if (i - from > 1) {
-                    refinePairGroup(segment, at, spare, from, i);
-                }
-                from = i;
-                head = next;
-            }
-        }
-    }
-
-    private void refinePairGroup(MemorySegment segment, long at, long spare, int from, int to) {
-        long offset = (long) from * PAIR_BYTES;
-        if (to - from <= INSERTION_MAX) {
-            insertPairs(segment, at + offset, to - from);
-            return;
-        }
-        long found = sortPairs(segment, at + offset, spare + offset, to - from);
-        if (found != at + offset) {
-            MemorySegment.copy(
-                    segment, found, segment, at + offset, (long) (to - from) * PAIR_BYTES);
-        }
-    }
-
-    private static void insertPairs(MemorySegment segment, long at, int count) {
-        for (int i = 1; i < count; i++) {
-            long key = key(segment, at, i);
-            long row = row(segment, at, i);
-            int j = i;
-            while (j > 0 && Long.compareUnsigned(key(segment, at, j - 1), key) > 0) {
-                set(segment, at, j, key(segment, at, j - 1), row(segment, at, j - 1));
-                j--;
-            }
-            set(segment, at, j, key, row);
-        }
-    }
-
-    private static void reversePairs(MemorySegment segment, long at, int count) {
-        for (int i = 0, j = count - 1; i < j; i++, j--) {
-            long key = key(segment, at, i);
-            long row = row(segment, at, i);
-            set(segment, at, i, key(segment, at, j), row(segment, at, j));
-            set(segment, at, j, key, row);
-        }
-    }
-
-    private long mergePairRuns(MemorySegment segment, long at, long spare, int count) {
-        int found = 0;
-        for (int i = 1; i < count; i++) {
-            if (Long.compareUnsigned(key(segment, at, i), key(segment, at, i - 1)) < 0) {
-                runEnds[found++] = i;
-            }
-        }
-        runEnds[found++] = count;
-        long source = at;
-        long target = spare;
-        while (found > 1) {
-            int merged = 0;
-            int from = 0;
-            for (int run = 0; run < found; run += 2) {
-                int middle = runEnds[run];
-                int to = run + 1 < found ? runEnds[run + 1] : middle;
-                mergePairs(segment, source, target, from, middle, to);
-                runEnds[merged++] = to;
-                from = to;
-            }
-            found = merged;
-            long swap = source;
-            source = target;
-            target = swap;
-        }
-        return source;
-    }
-
-    private static void mergePairs(
-            MemorySegment segment, long source, long target, int from, int middle, int end) {
-        int i = from;
-        int j = middle;
-        int to = from;
-        while (i < middle && j < end) {
-            // the first of equals comes from the first run
-            boolean second =
-                    Long.compareUnsigned(key(segment, source, j), key(segment, source, i)) < 0;
-            int next = second ? j : i;
-            set(segment, target, to++, key(segment, source, next), row(segment, source, next));
-            j += second ? 1 : 0;
-            i += second ? 0 : 1;
-        }
-        copyPairs(segment, source, i, target, to, middle - i);
-        copyPairs(segment, source, j, target, to + middle - i, end - j);
-    }
-
-    private static void copyPairs(
-            MemorySegment segment, long source, int from, long target, int to, int count) {
-        MemorySegment.copy(
-                segment,
-                source + (long) from * PAIR_BYTES,
-                segment,
-                target + (long) to * PAIR_BYTES,
-                (long) count * PAIR_BYTES);
     }
 
     /** From how many there are of each digit to where the first of each goes. */
@@ -489,5 +197,202 @@ final class RadixSort {
             counts[i] = sum;
             sum += count;
         }
+    }
+
+    private static void pass(
+            MemorySegment segment,
+            long source,
+            long target,
+            int count,
+            int shift,
+            int mask,
+            int[] starts) {
+        for (int i = 0; i < count; i++) {
+            long value = Words.getLong(segment, source, i);
+            int digit = (int) (value >>> shift) & mask;
+            int to = starts[digit];
+            starts[digit] = to + 1;
+            Words.setLong(segment, target, to, value);
+        }
+    }
+
+    /**
+     * Brings values into order that are sorted by the bits from {@code first} on. Where many agree
+     * in those, they are sorted by the digits below.
+     */
+    private void finish(
+            MemorySegment segment, long at, long spare, int count, int low, int first, int depth) {
+        int i = 1;
+        while (i < count) {
+            i = insertNext(segment, at, i, count);
+            if (i < count) {
+                long group = Words.getLong(segment, at, i) >>> first;
+                int from = i;
+                while (from > 0 && Words.getLong(segment, at, from - 1) >>> first == group) {
+                    from--;
+                }
+                int to = i + 1;
+                while (to < count && Words.getLong(segment, at, to) >>> first == group) {
+                    to++;
+                }
+                long offset = (long) from * Long.BYTES;
+                long start = at + offset;
+                long found =
+                        byDigits(segment, start, spare + offset, to - from, low, first, depth + 1);
+                if (found != start) {
+                    copy(segment, found, 0, start, 0, to - from);
+                }
+                i = to;
+            }
+        }
+    }
+
+    /** Inserts values from {@code i} on until one has far to go: its index then, else the count. */
+    private static int insertNext(MemorySegment segment, long at, int i, int count) {
+        long before = Words.getLong(segment, at, i - 1) ^ Words.FLIP;
+        while (i < count) {
+            long value = Words.getLong(segment, at, i);
+            if ((value ^ Words.FLIP) >= before) {
+                before = value ^ Words.FLIP;
+            } else {
+                int end = Math.max(0, i - STEPS_MAX);
+                int j = i;
+                while (j > end
+                        && Long.compareUnsigned(Words.getLong(segment, at, j - 1), value) > 0) {
+                    Words.setLong(segment, at, j, Words.getLong(segment, at, j - 1));
+                    j--;
+                }
+                Words.setLong(segment, at, j, value);
+                if (j == end && end > 0) {
+                    return i;
+                }
+            }
+            i++;
+        }
+        return i;
+    }
+
+    private static void insert(MemorySegment segment, long at, int count) {
+        for (int i = 1; i < count; i++) {
+            long value = Words.getLong(segment, at, i);
+            int j = i;
+            while (j > 0 && Long.compareUnsigned(Words.getLong(segment, at, j - 1), value) > 0) {
+                Words.setLong(segment, at, j, Words.getLong(segment, at, j - 1));
+                j--;
+            }
+            Words.setLong(segment, at, j, value);
+        }
+    }
+
+    // ---- runs ---------------------------------------------------------------------------------
+
+    /** How many ascending runs there are, if not more than are worth merging; sets their ends. */
+    private int findRuns(MemorySegment segment, long at, int count) {
+        int found = 0;
+        int from = 0;
+        while (from < count) {
+            if (found > RUNS_MAX - 1) {
+                return RUNS_MAX + 1;
+            }
+            from = runEnd(segment, at, from, count);
+            runEnds[found++] = from;
+        }
+        return found;
+    }
+
+    private static int runEnd(MemorySegment segment, long at, int from, int count) {
+        int i = from + 1;
+        // in blocks without a way out, which the compiler makes vectors of
+        while (i + RUN_BLOCK <= count && ascends(segment, at, i)) {
+            i += RUN_BLOCK;
+        }
+        while (i < count
+                && Long.compareUnsigned(
+                                Words.getLong(segment, at, i - 1), Words.getLong(segment, at, i))
+                        <= 0) {
+            i++;
+        }
+        return i;
+    }
+
+    private static final int RUN_BLOCK = 64;
+
+    private static boolean ascends(MemorySegment segment, long at, int from) {
+        int descents = 0;
+        for (int i = 0; i < RUN_BLOCK; i++) {
+            long x = Words.getLong(segment, at, from + i - 1) ^ Words.FLIP;
+            long y = Words.getLong(segment, at, from + i) ^ Words.FLIP;
+            descents += x > y ? 1 : 0;
+        }
+        return descents == 0;
+    }
+
+    private static boolean descends(MemorySegment segment, long at, int count) {
+        for (int i = 1; i < count; i++) {
+            if (Long.compareUnsigned(
+                            Words.getLong(segment, at, i - 1), Words.getLong(segment, at, i))
+                    <= 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static void reverse(MemorySegment segment, long at, int count) {
+        for (int i = 0, j = count - 1; i < j; i++, j--) {
+            long value = Words.getLong(segment, at, i);
+            Words.setLong(segment, at, i, Words.getLong(segment, at, j));
+            Words.setLong(segment, at, j, value);
+        }
+    }
+
+    private long mergeRuns(MemorySegment segment, long at, long spare, int runs) {
+        int found = runs;
+        long source = at;
+        long target = spare;
+        while (found > 1) {
+            int merged = 0;
+            int from = 0;
+            for (int run = 0; run < found; run += 2) {
+                int middle = runEnds[run];
+                int to = run + 1 < found ? runEnds[run + 1] : middle;
+                merge(segment, source, target, from, middle, to);
+                runEnds[merged++] = to;
+                from = to;
+            }
+            found = merged;
+            long swap = source;
+            source = target;
+            target = swap;
+        }
+        return source;
+    }
+
+    private static void merge(
+            MemorySegment segment, long source, long target, int from, int middle, int end) {
+        int i = from;
+        int j = middle;
+        int to = from;
+        while (i < middle && j < end) {
+            long x = Words.getLong(segment, source, i);
+            long y = Words.getLong(segment, source, j);
+            // the first of equals comes from the first run
+            boolean second = Long.compareUnsigned(y, x) < 0;
+            Words.setLong(segment, target, to++, second ? y : x);
+            j += second ? 1 : 0;
+            i += second ? 0 : 1;
+        }
+        copy(segment, source, i, target, to, middle - i);
+        copy(segment, source, j, target, to + middle - i, end - j);
+    }
+
+    private static void copy(
+            MemorySegment segment, long source, int from, long target, int to, int count) {
+        MemorySegment.copy(
+                segment,
+                source + (long) from * Long.BYTES,
+                segment,
+                target + (long) to * Long.BYTES,
+                (long) count * Long.BYTES);
     }
 }

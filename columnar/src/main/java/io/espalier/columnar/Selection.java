@@ -1,17 +1,15 @@
 package io.espalier.columnar;
 
-import io.espalier.memory.Layouts;
 import io.espalier.memory.NativeBuffer;
 import io.espalier.memory.NativeMemory;
 import io.espalier.memory.Words;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Lists which rows become the keys, vals and updates of a trie, with the bounds between them:
- * sorted rows, equal ones folded, or the updates of one side of a time.
+ * Lists which updates of a view become the keys, vals and updates of another, with the bounds
+ * between them: those of one side of a time.
  *
- * <p>Counts are summed in 128 bits, so that whether a sum is too large for a count does not depend
- * on the order of its parts. Single-threaded. The owner closes it.
+ * <p>Single-threaded. The owner closes it.
  */
 final class Selection implements AutoCloseable {
 
@@ -20,8 +18,7 @@ final class Selection implements AutoCloseable {
     private static final int UPDATE_ROWS = 2;
     private static final int KEY_BOUNDS = 3;
     private static final int VAL_BOUNDS = 4;
-    private static final int SUMS = 5;
-    private static final int SCRATCHES = 6;
+    private static final int SCRATCHES = 5;
 
     private final MemorySegment segment;
     private final NativeBuffer[] scratch = new NativeBuffer[SCRATCHES];
@@ -30,7 +27,6 @@ final class Selection implements AutoCloseable {
     private long keyCount;
     private long valCount;
     private long updateCount;
-    private boolean summed;
 
     Selection(NativeMemory memory) {
         this.segment = memory.segment();
@@ -39,44 +35,11 @@ final class Selection implements AutoCloseable {
         }
     }
 
-    /**
-     * Folds {@code count} sorted rows.
-     *
-     * @throws ArithmeticException if a sum of counts exceeds 64 bits
-     */
-    void fold(UpdateSorter sorter, Column diffs, boolean counts, int count) {
-        long entries = sorter.entriesAt();
-        long rows = room(UPDATE_ROWS, (long) count * Integer.BYTES);
-        summed = false;
-        if (!sorter.isGrouped()) {
-            for (long i = 0; i < count; i++) {
-                int row = (int) Words.getLong(segment, entries, (i << 1) + 1);
-                Words.setInt(segment, rows, i, row);
-            }
-            at[KEY_ROWS] = rows;
-            at[VAL_ROWS] = rows;
-            keyCount = count;
-            valCount = count;
-            updateCount = count;
-            return;
-        }
-        start(count);
-        if (counts) {
-            room(SUMS, (long) count * Long.BYTES);
-            summed = true;
-            foldCounts(entries, sorter.levelsAt(), diffs, count);
-        } else {
-            foldUpserts(entries, sorter.levelsAt(), diffs, count);
-        }
-        end();
-    }
-
     /** Selects the updates of a view whose times lie before {@code upper}, or the others. */
     void select(TrieView view, long upper, boolean before) {
         long count = view.updateCount();
         room(UPDATE_ROWS, count * Integer.BYTES);
         start(count);
-        summed = false;
         int level;
         for (long key = 0; key < view.keyCount(); key++) {
             level = UpdateSorter.NEW_KEY;
@@ -106,61 +69,6 @@ final class Selection implements AutoCloseable {
     private void end() {
         Words.setInt(segment, at[KEY_BOUNDS], keyCount, (int) valCount);
         Words.setInt(segment, at[VAL_BOUNDS], valCount, (int) updateCount);
-    }
-
-    private void foldCounts(long entries, long levels, Column diffs, int count) {
-        // the level at which the next update that stays starts something new
-        int level = UpdateSorter.NEW_KEY;
-        int i = 0;
-        while (i < count) {
-            level = Math.min(level, segment.get(Layouts.BYTE, levels + i));
-            int row = (int) Words.getLong(segment, entries, ((long) i << 1) + 1);
-            long sum = diffs.longAt(row);
-            long high = sum >> 63;
-            i++;
-            while (i < count && segment.get(Layouts.BYTE, levels + i) == UpdateSorter.EQUAL) {
-                long next = diffs.longAt(Words.getLong(segment, entries, ((long) i << 1) + 1));
-                long low = sum + next;
-                // the carry out of the low words, as unsigned numbers
-                high += (next >> 63) + (Long.compareUnsigned(low, next) < 0 ? 1 : 0);
-                sum = low;
-                i++;
-            }
-            if (high != sum >> 63) {
-                throw overflow();
-            }
-            if (sum != 0) {
-                Words.setLong(segment, at[SUMS], updateCount, sum);
-                append(level, row, row, row);
-                level = UpdateSorter.EQUAL;
-            }
-        }
-    }
-
-    private void foldUpserts(long entries, long levels, Column orders, int count) {
-        int i = 0;
-        while (i < count) {
-            int level = segment.get(Layouts.BYTE, levels + i);
-            int winner = (int) Words.getLong(segment, entries, ((long) i << 1) + 1);
-            long greatest = orders.longAt(winner);
-            i++;
-            while (i < count && segment.get(Layouts.BYTE, levels + i) == UpdateSorter.EQUAL) {
-                int row = (int) Words.getLong(segment, entries, ((long) i << 1) + 1);
-                long order = orders.longAt(row);
-                if (Long.compareUnsigned(order, greatest) > 0) {
-                    greatest = order;
-                    winner = row;
-                }
-                i++;
-            }
-            append(level, winner, winner, winner);
-        }
-    }
-
-    static ArithmeticException overflow() {
-        return new ArithmeticException(
-                "the counts of one (key, val, time) add up to more than 64 bits hold; keep counts"
-                        + " smaller");
     }
 
     private void append(int level, long key, long val, long update) {
@@ -200,11 +108,7 @@ final class Selection implements AutoCloseable {
         gather.gather(TrieLayout.KEYS, keys, at[KEY_ROWS], keyCount, view.keys());
         gather.gather(TrieLayout.VALS, vals, at[VAL_ROWS], valCount, view.vals());
         gather.gather(TrieLayout.TIMES, times, at[UPDATE_ROWS], updateCount, view.times());
-        if (summed) {
-            Gather.bindLongs(segment, at[SUMS], updateCount, view.diffs());
-        } else {
-            gather.gather(TrieLayout.DIFFS, diffs, at[UPDATE_ROWS], updateCount, view.diffs());
-        }
+        gather.gather(TrieLayout.DIFFS, diffs, at[UPDATE_ROWS], updateCount, view.diffs());
         if (type.diff() == DiffType.UPSERT) {
             gather.gather(
                     TrieLayout.PAYLOADS, payloads, at[UPDATE_ROWS], updateCount, view.payloads());

@@ -2,7 +2,6 @@ package io.espalier.columnar;
 
 import io.espalier.memory.NativeBuffer;
 import io.espalier.memory.NativeMemory;
-import io.espalier.memory.Words;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 
@@ -15,9 +14,8 @@ import java.util.Objects;
  * zero vanishes; of upserts the greatest order stays, of equal orders the one added first.
  *
  * <p>Longs and tuples may also be given as bytes: their little-endian words. Memory segments must
- * be native or mapped ones. Forming takes scratch of about the staged bytes and 40 bytes a row (of
- * the staged bytes alone for longs without vals at one time); it is kept for the next round, up to
- * a limit.
+ * be native or mapped ones. Forming takes scratch of 16 to 17 bytes a row, whatever the rows hold,
+ * and a few hundred kilobytes; it is kept for the next round, up to a limit.
  *
  * <p>The owner closes it. Not thread-safe.
  */
@@ -52,10 +50,7 @@ public final class UpdateBuffer implements AutoCloseable {
     private long lastDiff;
 
     private final UpdateSorter sorter;
-    private final RadixSort radix = new RadixSort();
-    private final Selection selection;
-    private final Gather gather;
-    private final TrieView formed = new TrieView();
+    private final UpdateFolder folder;
     private final Column keyColumn = new Column();
     private final Column valColumn = new Column();
     private final Column timeColumn = new Column();
@@ -76,8 +71,7 @@ public final class UpdateBuffer implements AutoCloseable {
         this.payloads = new ColumnBuilder(memory, ColumnType.BYTES, false);
         this.argument = new NativeBuffer(memory);
         this.sorter = new UpdateSorter(memory);
-        this.selection = new Selection(memory);
-        this.gather = new Gather(memory);
+        this.folder = new UpdateFolder(memory, type, sorter);
     }
 
     /** The type of the updates. */
@@ -401,115 +395,12 @@ public final class UpdateBuffer implements AutoCloseable {
         }
         if (count > 0) {
             appendAlike();
-            if (isPlain()) {
-                formPlain(out);
-            } else {
-                formRows(out);
-            }
+            form(out);
         }
         clear();
     }
 
-    /** Whether a row is its long key alone. */
-    private boolean isPlain() {
-        return longKeys
-                && unitVals
-                && counts
-                && times.encoding() == TrieLayout.CONSTANT
-                && diffs.encoding() == TrieLayout.CONSTANT;
-    }
-
-    /** Sorts the keys themselves: what is staged changes places, which rows alike do not notice. */
-    private void formPlain(ChainBuilder out) {
-        long bytes = (long) count * Long.BYTES;
-        long staged = keys.bind(keyColumn).data();
-        long spare = gather.room(TrieLayout.KEYS, bytes);
-        long sorted = radix.sortLongs(segment, staged, spare, count, Words.FLIP);
-        boolean done = false;
-        try {
-            bindPlain(sorted);
-            out.appendUpdates(formed, 0, formed.updateCount());
-            done = true;
-        } finally {
-            if (!done && sorted != staged) {
-                MemorySegment.copy(segment, sorted, segment, staged, bytes);
-            }
-        }
-    }
-
-    private void bindPlain(long sorted) {
-        times.bind(timeColumn);
-        diffs.bind(diffColumn);
-        long distinct = distinct(sorted);
-        long keysAt = sorted;
-        if (distinct == count) {
-            constant(diffColumn, distinct, formed.diffs());
-        } else {
-            keysAt = gather.room(TrieLayout.VALS, distinct * Long.BYTES);
-            long sums = gather.room(TrieLayout.DIFFS, distinct * Long.BYTES);
-            foldPlain(sorted, keysAt, sums, diffColumn.longAt(0));
-            Gather.bindLongs(segment, sums, distinct, formed.diffs());
-        }
-        formed.bindOpen(type, segment, distinct, distinct, distinct);
-        formed.keys()
-                .bind(
-                        ColumnType.Kind.LONG,
-                        TrieLayout.FIXED,
-                        Long.BYTES,
-                        segment,
-                        0,
-                        keysAt,
-                        distinct);
-        formed.vals().bind(ColumnType.Kind.UNIT, TrieLayout.ABSENT, 0, segment, 0, 0, distinct);
-        formed.keyBounds().bind(1, segment, 0, distinct);
-        formed.valBounds().bind(1, segment, 0, distinct);
-        constant(timeColumn, distinct, formed.times());
-    }
-
-    private long distinct(long sorted) {
-        long distinct = 1;
-        for (long i = 1; i < count; i++) {
-            distinct +=
-                    Words.getLong(segment, sorted, i) != Words.getLong(segment, sorted, i - 1)
-                            ? 1
-                            : 0;
-        }
-        return distinct;
-    }
-
-    /** Counts equal keys: distinct ones to {@code target}, how often times {@code diff} to sums. */
-    private void foldPlain(long source, long target, long sums, long diff) {
-        long to = 0;
-        long from = 0;
-        while (from < count) {
-            long key = Words.getLong(segment, source, from);
-            long end = from + 1;
-            while (end < count && Words.getLong(segment, source, end) == key) {
-                end++;
-            }
-            Words.setLong(segment, target, to, key);
-            long sum = diff * (end - from);
-            if (Math.multiplyHigh(diff, end - from) != sum >> 63) {
-                throw Selection.overflow();
-            }
-            Words.setLong(segment, sums, to, sum);
-            to++;
-            from = end;
-        }
-    }
-
-    private void constant(Column source, long count, Column target) {
-        target.bind(
-                ColumnType.Kind.LONG,
-                TrieLayout.CONSTANT,
-                Long.BYTES,
-                segment,
-                0,
-                source.data(),
-                count);
-    }
-
-    private void formRows(ChainBuilder out) {
+    private void form(ChainBuilder out) {
         keys.bind(keyColumn);
         if (unitVals) {
             valColumn.bind(ColumnType.Kind.UNIT, TrieLayout.ABSENT, 0, segment, 0, 0, count);
@@ -519,14 +410,13 @@ public final class UpdateBuffer implements AutoCloseable {
         times.bind(timeColumn);
         diffs.bind(diffColumn);
         payloads.bind(payloadColumn);
-        sorter.sort(keyColumn, valColumn, timeColumn, count);
-        selection.fold(sorter, diffColumn, counts, count);
-        if (selection.isEmpty()) {
-            return;
-        }
-        selection.bind(
-                formed, type, gather, keyColumn, valColumn, timeColumn, diffColumn, payloadColumn);
-        out.appendUpdates(formed, 0, formed.updateCount());
+        boolean numbered =
+                !counts
+                        || !diffColumn.isConstant()
+                        || keyColumn.kind() == ColumnType.Kind.BYTES
+                        || valColumn.kind() == ColumnType.Kind.BYTES;
+        sorter.sort(keyColumn, valColumn, timeColumn, count, numbered);
+        folder.fold(keyColumn, valColumn, timeColumn, diffColumn, payloadColumn, count, out);
     }
 
     /** Drops what is staged. Room is kept, up to a limit. */
@@ -538,8 +428,7 @@ public final class UpdateBuffer implements AutoCloseable {
         payloads.clear(KEPT_BYTES_MAX);
         argument.clear(KEPT_BYTES_MAX);
         sorter.clear(KEPT_BYTES_MAX);
-        selection.clear(KEPT_BYTES_MAX);
-        gather.clear(KEPT_BYTES_MAX);
+        folder.clear(KEPT_BYTES_MAX);
         count = 0;
         alike = 0;
         timeMin = -1;
@@ -555,7 +444,6 @@ public final class UpdateBuffer implements AutoCloseable {
         payloads.close();
         argument.close();
         sorter.close();
-        selection.close();
-        gather.close();
+        folder.close();
     }
 }

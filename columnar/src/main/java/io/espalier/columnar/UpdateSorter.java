@@ -9,15 +9,14 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
- * Finds the order of rows by (key, val, time), stable, without moving the rows: it sorts pairs of
- * an order-preserving 8-byte prefix and a row number, and refines groups of equal prefixes by the
- * next 8 bytes, or the next field. Bytes that all rows of a group share are skipped first; small
- * groups are sorted by insertion, with whole comparisons.
+ * Finds the order of rows by (key, val, time), stable, without moving the rows: it packs them into
+ * {@link RowWords} and sorts those. Where words agree that are not all of a row, small groups are
+ * sorted by insertion, with whole comparisons, and large ones are packed again from there on.
+ * Groups are worked off from a list, so that no input makes the stack deep.
  *
- * <p>The result is a row number for each place, and how each place differs from the one before:
- * what a trie needs to know. Groups are worked off from a list, so that no input makes the stack
- * deep. Single-threaded; scratch is native and kept between rounds up to a limit. The owner closes
- * it.
+ * <p>The result is a word for each place, and how each place differs from the one before: what a
+ * trie needs to know. Scratch is 16 bytes a row, one more if words are not all of a row; it is kept
+ * between rounds up to a limit. Single-threaded. The owner closes it.
  *
  * <p>The ideas are those of multikey quicksort (Bentley and Sedgewick) and of prefixes in sorting
  * (AlphaSort).
@@ -36,16 +35,12 @@ final class UpdateSorter implements AutoCloseable {
     /** A place is equal to the one before it. */
     static final byte EQUAL = 3;
 
-    private static final int KEY = 0;
-    private static final int VAL = 1;
-    private static final int TIME = 2;
-    private static final int FIELDS = 3;
-
-    /** From here on insertion with whole comparisons loses to another round of prefixes. */
+    /** From here on insertion with whole comparisons loses to packing again. */
     private static final int INSERTION_MAX = 16;
 
     private final MemorySegment segment;
     private final RadixSort radix = new RadixSort();
+    private final RowWords words;
     private final NativeBuffer entries;
     private final NativeBuffer spare;
     private final NativeBuffer levels;
@@ -58,7 +53,10 @@ final class UpdateSorter implements AutoCloseable {
     private long spareAt;
     private int count;
     private long levelsAt;
-    private boolean grouped;
+    private boolean complete;
+    private int rowBits;
+    private int bitsBelowKeys;
+    private int bitsBelowVals;
 
     /** Groups to refine: first and last place, field, depth. */
     private long[] work = new long[3 * 64];
@@ -67,6 +65,7 @@ final class UpdateSorter implements AutoCloseable {
 
     UpdateSorter(NativeMemory memory) {
         this.segment = memory.segment();
+        this.words = new RowWords(segment);
         this.entries = new NativeBuffer(memory);
         this.spare = new NativeBuffer(memory);
         this.levels = new NativeBuffer(memory);
@@ -74,26 +73,39 @@ final class UpdateSorter implements AutoCloseable {
 
     /**
      * Sorts rows {@code [0, count)} of the columns; equal rows stay in the order of their numbers.
+     *
+     * @param count 1 or more
+     * @param numbered whether the numbers of rows are needed, even if their words are all of them
      */
-    void sort(Column keys, Column vals, Column times, int count) {
+    void sort(Column keys, Column vals, Column times, int count, boolean numbered) {
         this.keys = keys;
         this.vals = vals;
         this.times = times;
         clear(Long.MAX_VALUE);
-        long bytes = (long) count * RadixSort.PAIR_BYTES;
+        long bytes = (long) count * Long.BYTES;
         at = entries.reserve(bytes);
         spareAt = spare.reserve(bytes);
         this.count = count;
+        words.pack(keys, vals, times, count, numbered, at, spareAt);
+        complete = words.isComplete();
+        rowBits = words.rowBits();
+        bitsBelowKeys = words.bitsBelowKeys();
+        bitsBelowVals = words.bitsBelowVals();
+        long found = radix.sort(segment, at, spareAt, count, rowBits, rowBits + words.bits());
+        if (found != at) {
+            spareAt = at;
+            at = found;
+        }
+        if (!complete) {
+            refineAll();
+        }
+    }
+
+    private void refineAll() {
         levelsAt = levels.reserve(count + Long.BYTES);
-        Words.fill(segment, levelsAt, (count + 7) >>> 3, 0);
-        grouped = false;
-        for (int i = 0; i < count; i++) {
-            setRow(i, i);
-        }
+        segment.set(Layouts.BYTE, levelsAt, NEW_KEY);
         workSize = 0;
-        if (!isSorted(count)) {
-            push(0, count, KEY, 0);
-        }
+        refineGroups(0, count);
         while (workSize > 0) {
             workSize -= 3;
             long range = work[workSize];
@@ -105,44 +117,82 @@ final class UpdateSorter implements AutoCloseable {
         }
     }
 
-    /** Whether the rows are in order as they come; then the levels are set. */
-    private boolean isSorted(int count) {
-        int i = 1;
-        while (i < count) {
-            int order = compare(i - 1, i, KEY, 0);
-            if (order > 0) {
-                // the sort sets them anew
-                Words.fill(segment, levelsAt, (i + 7) >>> 3, 0);
-                grouped = false;
-                return false;
-            }
-            setLevel(i, order);
-            i++;
-        }
-        return true;
-    }
+    // ---- the result ---------------------------------------------------------------------------
 
-    /** Sets how a place differs from the one before, which is not above it. */
-    private void setLevel(int place, int order) {
-        int level = order == 0 ? EQUAL : -order - 1;
-        grouped |= level != NEW_KEY;
-        segment.set(Layouts.BYTE, levelsAt + place, (byte) level);
-    }
-
-    /** Where pairs are whose second longs are the row numbers in order. */
-    long entriesAt() {
+    /** Where the words are, in order. */
+    long wordsAt() {
         return at;
     }
 
-    /** Where a byte for each place is: how it differs from the one before. */
-    long levelsAt() {
-        return levelsAt;
+    /** Whether the words are all of the rows, so that longs can be read back from them. */
+    boolean isComplete() {
+        return complete;
     }
 
-    /** Whether any two rows have one key; if not, every level is {@link #NEW_KEY}. */
-    boolean isGrouped() {
-        return grouped;
+    /** What the words of complete rows hold. */
+    RowWords words() {
+        return words;
     }
+
+    /** The bits of a word that are the row number. */
+    long rowMask() {
+        return (1L << rowBits) - 1;
+    }
+
+    /** How a place that is not the first differs from the one before. */
+    byte levelAt(int place) {
+        if (!complete) {
+            return segment.get(Layouts.BYTE, levelsAt + place);
+        }
+        long difference =
+                Words.getLong(segment, at, place) ^ Words.getLong(segment, at, place - 1L);
+        return levelOf(difference, rowBits, bitsBelowKeys, bitsBelowVals);
+    }
+
+    /**
+     * Writes how places {@code [from, to)} differ from the ones before; the first of all is new.
+     */
+    void levels(int from, int to, long target) {
+        if (!complete) {
+            MemorySegment.copy(segment, levelsAt + from, segment, target, (long) to - from);
+            return;
+        }
+        int start = from;
+        if (from == 0) {
+            segment.set(Layouts.BYTE, target, NEW_KEY);
+            start = 1;
+        }
+        writeLevels(segment, at, start, to, target - from, rowBits, bitsBelowKeys, bitsBelowVals);
+    }
+
+    private static void writeLevels(
+            MemorySegment segment,
+            long words,
+            int from,
+            int to,
+            long target,
+            int rowBits,
+            int bitsBelowKeys,
+            int bitsBelowVals) {
+        for (int i = from; i < to; i++) {
+            long difference =
+                    Words.getLong(segment, words, i) ^ Words.getLong(segment, words, i - 1L);
+            byte level = levelOf(difference, rowBits, bitsBelowKeys, bitsBelowVals);
+            segment.set(Layouts.BYTE, target + i, level);
+        }
+    }
+
+    /** What the topmost bit in which words differ says. */
+    private static byte levelOf(
+            long difference, int rowBits, int bitsBelowKeys, int bitsBelowVals) {
+        int top = Long.SIZE - Long.numberOfLeadingZeros(difference) - rowBits;
+        return (byte)
+                ((top <= bitsBelowKeys ? 1 : 0)
+                        + (top <= bitsBelowVals ? 1 : 0)
+                        + (top <= 0 ? 1 : 0));
+    }
+
+    // ---- groups -------------------------------------------------------------------------------
 
     private void push(int from, int to, int field, long depth) {
         if (workSize == work.length) {
@@ -154,92 +204,46 @@ final class UpdateSorter implements AutoCloseable {
         workSize += 3;
     }
 
-    private Column column(int field) {
-        return field == KEY ? keys : field == VAL ? vals : times;
-    }
-
     /** Sorts places that agree in all fields before one, and in {@code depth} bytes of that. */
     private void refine(int from, int to, int field, long depth) {
-        if (to - from <= INSERTION_MAX) {
-            insert(from, to, field, depth);
-            return;
+        long start = at + (long) from * Long.BYTES;
+        long other = spareAt + (long) from * Long.BYTES;
+        int size = to - from;
+        words.packAgain(start, other, size, field, depth);
+        long found = radix.sort(segment, start, other, size, rowBits, rowBits + words.bits());
+        if (found != start) {
+            MemorySegment.copy(segment, found, segment, start, (long) size * Long.BYTES);
         }
-        Column column = column(field);
-        if (column.isConstant()) {
-            agreed(from, to, field);
-            return;
-        }
-        if (column.kind() != ColumnType.Kind.BYTES) {
-            loadWords(column, from, to, depth, field == TIME ? 0 : Words.FLIP);
-            sortRange(from, to);
-            boolean last = depth + Long.BYTES == column.width();
-            refineGroups(from, to, last ? field + 1 : field, last ? 0 : depth + Long.BYTES);
-            return;
-        }
-        long start = depth + sharedBytes(column, from, to, depth);
-        boolean allGoOn = loadPrefixes(column, from, to, start);
-        sortRange(from, to);
-        if (allGoOn) {
-            refineGroups(from, to, field, start + Long.BYTES);
-        } else {
-            refineByteGroups(column, from, to, field, start);
-        }
+        refineGroups(from, to);
     }
 
-    private void sortRange(int from, int to) {
-        long offset = (long) from * RadixSort.PAIR_BYTES;
-        long found = radix.sortPairs(segment, at + offset, spareAt + offset, to - from);
-        if (found == at + offset) {
-            return;
-        }
-        if (to - from == count) {
-            spareAt = at;
-            at = found;
-        } else {
-            long bytes = (long) (to - from) * RadixSort.PAIR_BYTES;
-            MemorySegment.copy(segment, found, segment, at + offset, bytes);
-        }
-    }
-
-    /** The places agree in a whole field: on to the next one. */
-    private void agreed(int from, int to, int field) {
-        mark(from, to, field);
-        if (field + 1 < FIELDS) {
-            push(from, to, field + 1, 0);
-        }
-    }
-
-    private void mark(int from, int to, int field) {
-        grouped = true;
-        byte level = (byte) (field + 1);
-        for (int i = from + 1; i < to; i++) {
-            segment.set(Layouts.BYTE, levelsAt + i, level);
-        }
-    }
-
-    /** Refines each run of equal prefixes from {@code depth} of {@code field} on. */
-    private void refineGroups(int from, int to, int field, long depth) {
+    /** Sets the levels of places that were sorted; what agrees in words that go on is refined. */
+    private void refineGroups(int from, int to) {
+        int field = words.restField();
+        long depth = words.restDepth();
+        boolean whole = words.isComplete();
+        int belowKeys = words.bitsBelowKeys();
+        int belowVals = words.bitsBelowVals();
         int first = from;
-        long head = prefix(from);
-        for (int i = from + 1; i <= to; i++) {
-            long next = i < to ? prefix(i) : ~head;
-            if (next != head) {
-                if (i - first > 1) {
-                    if (depth == 0) {
-                        mark(first, i, field - 1);
-                    }
+        long before = Words.getLong(segment, at, from);
+        for (int i = from + 1; i < to; i++) {
+            long word = Words.getLong(segment, at, i);
+            byte level = levelOf(word ^ before, rowBits, belowKeys, belowVals);
+            segment.set(Layouts.BYTE, levelsAt + i, level);
+            if (level != EQUAL) {
+                if (i - first > 1 && !whole) {
                     refineGroup(first, i, field, depth);
                 }
                 first = i;
-                head = next;
             }
+            before = word;
+        }
+        if (to - first > 1 && !whole) {
+            refineGroup(first, to, field, depth);
         }
     }
 
     private void refineGroup(int from, int to, int field, long depth) {
-        if (field == FIELDS) {
-            return;
-        }
         if (to - from <= INSERTION_MAX) {
             insert(from, to, field, depth);
         } else {
@@ -247,127 +251,59 @@ final class UpdateSorter implements AutoCloseable {
         }
     }
 
-    private void refineByteGroups(Column column, int from, int to, int field, long depth) {
-        int first = from;
-        long head = prefix(from);
-        for (int i = from + 1; i <= to; i++) {
-            long next = i < to ? prefix(i) : ~head;
-            if (next != head) {
-                if (i - first > 1) {
-                    if (i - first <= INSERTION_MAX) {
-                        insert(first, i, field, depth);
-                    } else {
-                        splitBySize(column, first, i, field, depth);
-                    }
-                }
-                first = i;
-                head = next;
-            }
-        }
-    }
-
-    /**
-     * Places whose padded prefixes at {@code depth} are equal: those that end there come first, by
-     * size, and values of one size are equal; those that go on are refined from the next word on.
-     */
-    private void splitBySize(Column column, int from, int to, int field, long depth) {
-        boolean mixed = false;
-        if (column.isVariable()) {
-            long firstRest = restClass(column, row(from), depth);
-            for (int i = from; i < to; i++) {
-                long rest = restClass(column, row(i), depth);
-                mixed |= rest != firstRest;
-                setPrefix(i, rest);
-            }
-        }
-        if (!mixed) {
-            nextWord(from, to, field, depth, restClass(column, row(from), depth));
-            return;
-        }
-        sortRange(from, to);
-        int first = from;
-        long head = prefix(from);
-        for (int i = from + 1; i <= to; i++) {
-            long next = i < to ? prefix(i) : -1;
-            if (next != head) {
-                if (i - first > 1) {
-                    nextWord(first, i, field, depth, head);
-                }
-                first = i;
-                head = next;
-            }
-        }
-    }
-
-    private void nextWord(int from, int to, int field, long depth, long rest) {
-        if (rest <= Long.BYTES) {
-            agreed(from, to, field);
-        } else {
-            refineGroup(from, to, field, depth + Long.BYTES);
-        }
-    }
-
-    /** How many bytes are left, or one more than a word if it is more than a word. */
-    private static long restClass(Column column, int row, long depth) {
-        return Math.min(column.sizeOf(row) - depth, Long.BYTES + 1);
-    }
-
-    /** How many bytes from {@code depth} on all places share; 0 when less than a word. */
-    private long sharedBytes(Column column, int from, int to, long depth) {
-        int firstRow = row(from);
-        long first = column.offsetOf(firstRow) + depth;
-        long shared = column.sizeOf(firstRow) - depth;
-        long word = Bytes.prefix(segment, first, shared);
-        for (int i = from + 1; i < to && shared >= Long.BYTES; i++) {
-            int row = row(i);
-            long offset = column.offsetOf(row) + depth;
-            long size = Math.min(shared, column.sizeOf(row) - depth);
-            if (size < Long.BYTES || Bytes.prefix(segment, offset, size) != word) {
-                return 0;
-            }
-            shared = Bytes.commonPrefix(segment, first, segment, offset, size);
-        }
-        return shared < Long.BYTES ? 0 : shared;
-    }
-
-    // ---- small groups -------------------------------------------------------------------------
-
     /** Sorts by whole comparisons from {@code depth} of {@code field} on, and sets the levels. */
     private void insert(int from, int to, int field, long depth) {
-        for (int i = from + 1; i < to; i++) {
-            int row = row(i);
-            int j = i;
-            while (j > from && compare(row(j - 1), row, field, depth) > 0) {
-                setRow(j, row(j - 1));
-                j--;
-            }
-            setRow(j, row);
-        }
+        boolean moved = false;
         for (int i = from + 1; i < to; i++) {
             int order = compare(row(i - 1), row(i), field, depth);
-            assert order <= 0;
-            setLevel(i, order);
+            if (order <= 0) {
+                setLevel(i, order);
+            } else {
+                moved = true;
+                insertOne(from, i, field, depth);
+            }
         }
+        if (moved) {
+            for (int i = from + 1; i < to; i++) {
+                int order = compare(row(i - 1), row(i), field, depth);
+                assert order <= 0;
+                setLevel(i, order);
+            }
+        }
+    }
+
+    /** Moves a place that belongs before its neighbour to where it belongs. */
+    private void insertOne(int from, int place, int field, long depth) {
+        long word = Words.getLong(segment, at, place);
+        int row = row(place);
+        int i = place;
+        do {
+            Words.setLong(segment, at, i, Words.getLong(segment, at, i - 1L));
+            i--;
+        } while (i > from && compare(row(i - 1), row, field, depth) > 0);
+        Words.setLong(segment, at, i, word);
+    }
+
+    /** Sets how a place differs from the one before, which is not above it. */
+    private void setLevel(int place, int order) {
+        segment.set(Layouts.BYTE, levelsAt + place, order == 0 ? EQUAL : (byte) (-order - 1));
     }
 
     /** The order of two rows: its size is one more than the first field that differs. */
     private int compare(int a, int b, int field, long depth) {
-        int order = compareField(column(field), a, b, depth);
+        int order = compareField(field, a, b, depth);
         int at = field;
-        while (order == 0 && ++at < FIELDS) {
-            order = at == TIME ? compareTimes(a, b) : compareField(vals, a, b, 0);
+        while (order == 0 && ++at < RowWords.FIELDS) {
+            order = compareField(at, a, b, 0);
         }
         return order == 0 ? 0 : order < 0 ? -(at + 1) : at + 1;
     }
 
-    private int compareTimes(int a, int b) {
-        return times.isConstant() ? 0 : Long.compareUnsigned(times.longAt(a), times.longAt(b));
-    }
-
-    private int compareField(Column column, int a, int b, long depth) {
-        if (column == times) {
-            return compareTimes(a, b);
+    private int compareField(int field, int a, int b, long depth) {
+        if (field == RowWords.TIME) {
+            return Long.compareUnsigned(times.longAt(a), times.longAt(b));
         }
+        Column column = field == RowWords.KEY ? keys : vals;
         if (column.isConstant()) {
             return 0;
         }
@@ -383,65 +319,8 @@ final class UpdateSorter implements AutoCloseable {
                 column.sizeOf(b) - depth);
     }
 
-    // ---- entries ------------------------------------------------------------------------------
-
-    private void loadWords(Column column, int from, int to, long depth, long flip) {
-        long data = column.data() + depth;
-        long width = column.width();
-        long entry = at + (long) from * RadixSort.PAIR_BYTES;
-        for (int i = from; i < to; i++, entry += RadixSort.PAIR_BYTES) {
-            long row = segment.get(Layouts.LONG, entry + Long.BYTES);
-            segment.set(Layouts.LONG, entry, segment.get(Layouts.LONG, data + row * width) ^ flip);
-        }
-    }
-
-    /** Loads the words at {@code depth}; whether all values have bytes after them. */
-    private boolean loadPrefixes(Column column, int from, int to, long depth) {
-        long entry = at + (long) from * RadixSort.PAIR_BYTES;
-        if (column.isVariable()) {
-            return loadVariable(
-                    segment, column.data() + depth, column.offsets(), depth, entry, to - from);
-        }
-        loadFixed(segment, column.data() + depth, column.width(), depth, entry, to - from);
-        return column.width() - depth > Long.BYTES;
-    }
-
-    private static boolean loadVariable(
-            MemorySegment segment, long data, long offsets, long depth, long entry, int count) {
-        long restMin = Long.MAX_VALUE;
-        for (int i = 0; i < count; i++, entry += RadixSort.PAIR_BYTES) {
-            long row = segment.get(Layouts.LONG, entry + Long.BYTES);
-            long start = Words.getUnsignedInt(segment, offsets, row);
-            long rest = Words.getUnsignedInt(segment, offsets, row + 1) - start - depth;
-            restMin = Math.min(restMin, rest);
-            segment.set(Layouts.LONG, entry, Bytes.prefix(segment, data + start, rest));
-        }
-        return restMin > Long.BYTES;
-    }
-
-    private static void loadFixed(
-            MemorySegment segment, long data, long width, long depth, long entry, int count) {
-        for (int i = 0; i < count; i++, entry += RadixSort.PAIR_BYTES) {
-            long row = segment.get(Layouts.LONG, entry + Long.BYTES);
-            segment.set(
-                    Layouts.LONG, entry, Bytes.prefix(segment, data + row * width, width - depth));
-        }
-    }
-
-    private long prefix(int place) {
-        return Words.getLong(segment, at, (long) place << 1);
-    }
-
-    private void setPrefix(int place, long prefix) {
-        Words.setLong(segment, at, (long) place << 1, prefix);
-    }
-
     private int row(int place) {
-        return (int) Words.getLong(segment, at, ((long) place << 1) + 1);
-    }
-
-    private void setRow(int place, int row) {
-        Words.setLong(segment, at, ((long) place << 1) + 1, row);
+        return (int) (Words.getLong(segment, at, place) & rowMask());
     }
 
     /** Gives scratch of more than {@code bytesMax} back. */

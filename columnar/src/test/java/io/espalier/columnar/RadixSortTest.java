@@ -1,6 +1,5 @@
 package io.espalier.columnar;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -15,7 +14,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Sorting of words and pairs, whatever the input looks like. */
+/** Sorting of words by a range of their bits, whatever the input looks like. */
 @ExtendWith(NativeMemoryExtension.class)
 class RadixSortTest {
 
@@ -84,61 +83,58 @@ class RadixSortTest {
         }
     }
 
-    @ParameterizedTest
-    @EnumSource(Input.class)
-    void longsComeOutInSignedOrder(Input input, NativeMemory memory) {
-        // fails when a digit is skipped that differs, or a group is not refined
+    private static void assertSorts(
+            NativeMemory memory, String what, long[] values, int low, int high) {
         RadixSort radix = new RadixSort();
-        for (int size : SIZES) {
-            long[] values = input.make(size, new Random(size));
-            long bytes = size * 8L + 8;
-            try (Lease at = memory.allocate(bytes);
-                    Lease spare = memory.allocate(bytes)) {
-                for (int i = 0; i < size; i++) {
-                    Words.setLong(memory.segment(), at.offset(), i, values[i]);
-                }
-                long found =
-                        radix.sortLongs(
-                                memory.segment(), at.offset(), spare.offset(), size, Words.FLIP);
-                assertTrue(found == at.offset() || found == spare.offset());
-                Arrays.sort(values);
-                for (int i = 0; i < size; i++) {
-                    assertEquals(values[i], Words.getLong(memory.segment(), found, i));
-                }
+        int size = values.length;
+        try (Lease at = memory.allocate(size * 8L + 8);
+                Lease spare = memory.allocate(size * 8L + 8)) {
+            for (int i = 0; i < size; i++) {
+                Words.setLong(memory.segment(), at.offset(), i, values[i]);
+            }
+            long found = radix.sort(memory.segment(), at.offset(), spare.offset(), size, low, high);
+            assertTrue(found == at.offset() || found == spare.offset());
+            long[] sorted = values.clone();
+            for (int i = 0; i < size; i++) {
+                sorted[i] ^= Words.FLIP;
+            }
+            Arrays.sort(sorted);
+            for (int i = 0; i < size; i++) {
+                long value = Words.getLong(memory.segment(), found, i);
+                assertEquals(sorted[i] ^ Words.FLIP, value, what + " " + size + " at " + i);
             }
         }
     }
 
     @ParameterizedTest
     @EnumSource(Input.class)
-    void pairsComeOutInUnsignedOrderAndEqualOnesAsTheyWere(Input input, NativeMemory memory) {
-        // fails when equal keys change places
-        RadixSort radix = new RadixSort();
+    void wordsComeOutInUnsignedOrder(Input input, NativeMemory memory) {
+        // fails when a digit is skipped, or a group of equal digits is not refined
         for (int size : SIZES) {
             long[] values = input.make(size, new Random(size));
-            long bytes = (long) size * RadixSort.PAIR_BYTES + 8;
-            try (Lease at = memory.allocate(bytes);
-                    Lease spare = memory.allocate(bytes)) {
-                long[][] pairs = new long[size][];
+            assertSorts(memory, input + ", 64 bits", values, 0, Long.SIZE);
+            for (int bits : new int[] {1, 8, 13, 22, 40}) {
+                long[] few = new long[size];
                 for (int i = 0; i < size; i++) {
-                    Words.setLong(memory.segment(), at.offset(), 2L * i, values[i]);
-                    Words.setLong(memory.segment(), at.offset(), 2L * i + 1, i);
-                    pairs[i] = new long[] {values[i], i};
+                    few[i] = (values[i] & ((1L << bits) - 1)) | (0x12L << 56);
                 }
-                long found = radix.sortPairs(memory.segment(), at.offset(), spare.offset(), size);
-                Arrays.sort(
-                        pairs,
-                        (a, b) -> {
-                            int order = Long.compareUnsigned(a[0], b[0]);
-                            return order == 0 ? Long.compare(a[1], b[1]) : order;
-                        });
+                assertSorts(memory, input + ", bits " + bits, few, 0, bits);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Input.class)
+    void wordsThatAgreeInTheRangeStayAsTheyWere(Input input, NativeMemory memory) {
+        // fails when equal words change places: the numbers below the range ascend
+        for (int size : SIZES) {
+            long[] values = input.make(size, new Random(size));
+            for (int bits : new int[] {1, 8, 20, 30, 46}) {
+                long[] numbered = new long[size];
                 for (int i = 0; i < size; i++) {
-                    long[] pair = {
-                        Words.getLong(memory.segment(), found, 2L * i),
-                        Words.getLong(memory.segment(), found, 2L * i + 1)
-                    };
-                    assertArrayEquals(pairs[i], pair, input + " " + size + " at " + i);
+                    numbered[i] = (values[i] & ((1L << bits) - 1)) << 18 | i;
                 }
+                assertSorts(memory, input + ", bits " + bits, numbered, 18, 18 + bits);
             }
         }
     }

@@ -2,7 +2,6 @@ package io.espalier.columnar;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import io.espalier.memory.Layouts;
 import io.espalier.memory.NativeMemory;
 import io.espalier.memory.Words;
 import io.espalier.testing.NativeMemoryExtension;
@@ -36,7 +35,7 @@ class UpdateSorterTest {
                     0,
                     0,
                     keys.size());
-            sorter.sort(column.column(), vals, times.column(), keys.size());
+            sorter.sort(column.column(), vals, times.column(), keys.size(), true);
             List<Integer> rows = new ArrayList<>();
             for (int i = 0; i < keys.size(); i++) {
                 rows.add(i);
@@ -44,9 +43,9 @@ class UpdateSorterTest {
             // stable
             rows.sort((a, b) -> Arrays.compareUnsigned(keys.get(a), keys.get(b)));
             for (int i = 0; i < keys.size(); i++) {
-                long row = Words.getLong(memory.segment(), sorter.entriesAt(), 2L * i + 1);
+                long row = Words.getLong(memory.segment(), sorter.wordsAt(), i) & sorter.rowMask();
                 assertEquals((long) rows.get(i), row, what + " at " + i);
-                byte level = memory.segment().get(Layouts.BYTE, sorter.levelsAt() + i);
+                byte level = i == 0 ? UpdateSorter.NEW_KEY : sorter.levelAt(i);
                 boolean equal =
                         i > 0 && Arrays.equals(keys.get(rows.get(i)), keys.get(rows.get(i - 1)));
                 assertEquals(equal ? UpdateSorter.EQUAL : UpdateSorter.NEW_KEY, level, what);
