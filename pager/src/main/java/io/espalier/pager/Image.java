@@ -2,6 +2,7 @@ package io.espalier.pager;
 
 import io.espalier.memory.Lease;
 import io.espalier.memory.MemoryBudget;
+import io.espalier.memory.OutOfNativeMemoryException;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -19,9 +20,20 @@ import org.jspecify.annotations.Nullable;
  *                                                        └───────────────
  * </pre>
  *
+ * <p>Between resident and paged it may wait for a writer, readable and resident as before; if it is
+ * closed meanwhile, it is never written. What {@link #prefetch} brings in is as if it were pinned
+ * and let go again, only earlier.
+ *
  * <p>It has one owner, who closes it once. Everybody may pin it, from any thread, until then.
  */
 public final class Image implements AutoCloseable {
+
+    /** Whether the bytes are to come, or came, before anybody pins them. */
+    private enum Ahead {
+        NO,
+        WANTED,
+        HELD
+    }
 
     private final Pager pager;
     private final long sizeBytes;
@@ -38,6 +50,7 @@ public final class Image implements AutoCloseable {
     private boolean inPlace;
     private boolean writing;
     private boolean closed;
+    private Ahead ahead = Ahead.NO;
 
     /** Pinned since the last pass looked. Lossy by intent. */
     private volatile boolean touched;
@@ -47,6 +60,9 @@ public final class Image implements AutoCloseable {
 
     @Nullable Image previous;
     @Nullable Image next;
+
+    /** When it began to wait for a writer. Guarded by the lock of {@link Residency}. */
+    long queuedNanos;
 
     Image(Pager pager, Lease lease, MemoryBudget.Ticket ticket, int depth) {
         this.pager = pager;
@@ -69,6 +85,11 @@ public final class Image implements AutoCloseable {
     /** How many merges the bytes have survived, as said when they were adopted. */
     public int depth() {
         return depth;
+    }
+
+    /** What the budget is charged for it while it is resident. */
+    long chargeBytes() {
+        return chargeBytes;
     }
 
     /** Whether the bytes are in allocated memory now, charged to the budget. */
@@ -103,14 +124,22 @@ public final class Image implements AutoCloseable {
      * @throws IllegalStateException if this image is closed
      */
     public Pin pin() {
+        long startNanos = 0;
+        if (!lock.tryLock()) {
+            startNanos = System.nanoTime();
+            lock.lock();
+        }
         boolean broughtIn;
         long offset;
-        lock.lock();
         try {
             checkOpen();
             broughtIn = lease == null && !inPlace;
+            if (ahead != Ahead.NO) {
+                endAhead(true);
+            }
             if (broughtIn) {
-                bringIn();
+                startNanos = startNanos == 0 ? System.nanoTime() : startNanos;
+                bringIn(false);
             } else if (!touched) {
                 touched = true;
             }
@@ -120,7 +149,11 @@ public final class Image implements AutoCloseable {
         } finally {
             lock.unlock();
         }
-        pager.counters().pins.increment();
+        SpillCounters counters = pager.counters();
+        counters.pins.increment();
+        if (startNanos != 0) {
+            counters.fetched(System.nanoTime() - startNanos);
+        }
         if (broughtIn) {
             pager.residency().trimWindow();
             pager.residency().dropCopies();
@@ -128,8 +161,10 @@ public final class Image implements AutoCloseable {
         return new Pin(this, offset);
     }
 
-    private void bringIn() {
+    private void bringIn(boolean isAhead) {
         long startNanos = System.nanoTime();
+        PageInEvent event = new PageInEvent();
+        event.begin();
         StoredPage from = stored();
         SpillCounters counters = pager.counters();
         Residency residency = pager.residency();
@@ -144,7 +179,9 @@ public final class Image implements AutoCloseable {
                 }
             }
             inPlace = true;
-            residency.enterWindow(this, from.extent().sizeBytes());
+            if (!isAhead) {
+                residency.enterWindow(this, from.extent().sizeBytes());
+            }
         } else {
             MemoryBudget.Ticket charge = pager.budget().charge(chargeBytes);
             boolean good = false;
@@ -159,9 +196,14 @@ public final class Image implements AutoCloseable {
             ticket = charge;
             counters.residentBytes.add(chargeBytes);
             counters.copyBytes.add(chargeBytes);
-            residency.enterCopies(this);
+            if (!isAhead) {
+                residency.enterCopies(this);
+            }
         }
         counters.pagedIn(sizeBytes, from, System.nanoTime() - startNanos);
+        if (event.shouldCommit()) {
+            event.commit(sizeBytes, from, isAhead);
+        }
     }
 
     void unpin() {
@@ -204,6 +246,9 @@ public final class Image implements AutoCloseable {
                 if (pins > 0) {
                     return false;
                 }
+                if (ahead != Ahead.NO) {
+                    endAhead(false);
+                }
                 if (lease != null) {
                     dropLease();
                 } else if (inPlace) {
@@ -219,28 +264,121 @@ public final class Image implements AutoCloseable {
         }
     }
 
-    /** Asks for the bytes to be read ahead, if they are paged and nobody is busy with them. */
+    /**
+     * Asks for the bytes to be brought in ahead of a pin that is to come soon: a thread of the pager
+     * reads, checks and decodes them, and they are held until then, as far as {@link
+     * PagerOptions#prefetchBytes} goes. It is a wish: it may do less, or nothing. Never waits.
+     *
+     * @throws IllegalStateException if this image is closed
+     */
     public void prefetch() {
         if (!lock.tryLock()) {
             return;
         }
         try {
             checkOpen();
-            if (lease == null && !inPlace) {
-                pager.store().prefetch(stored());
+            if (lease != null || inPlace || ahead != Ahead.NO) {
+                return;
             }
+            if (pager.hasWriters()) {
+                // before the wish: its writer waits for the lock of this image
+                ahead = Ahead.WANTED;
+                if (pager.residency().want(this, aheadBytes())) {
+                    return;
+                }
+                ahead = Ahead.NO;
+                pager.counters().prefetchesRefused.increment();
+            }
+            pager.store().prefetch(stored());
         } finally {
             lock.unlock();
         }
     }
 
-    /** Asked by a pass to go. Never waits for the image. */
+    /** What it takes to hold the bytes before they are pinned. */
+    private long aheadBytes() {
+        StoredPage from = stored();
+        return from.isInPlace() ? from.extent().sizeBytes() : chargeBytes;
+    }
+
+    /** What a writer does for an image that is wanted ahead. */
+    void bringAhead() {
+        lock.lock();
+        try {
+            if (closed || ahead != Ahead.WANTED) {
+                return;
+            }
+            try {
+                bringIn(true);
+            } catch (DamagedPageException | OutOfNativeMemoryException e) {
+                // whoever pins it meets the same, and can say so
+                endAhead(false);
+                return;
+            }
+            ahead = Ahead.HELD;
+            pager.counters().prefetches.increment();
+            pager.residency().enterAhead(this);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The image is not one that is held ahead any more, but like any other. */
+    private void endAhead(boolean isHit) {
+        Residency residency = pager.residency();
+        boolean held = ahead == Ahead.HELD;
+        ahead = Ahead.NO;
+        residency.releaseAhead(aheadBytes());
+        if (!held) {
+            residency.leave(this);
+            return;
+        }
+        SpillCounters counters = pager.counters();
+        (isHit ? counters.prefetchHits : counters.prefetchesWasted).increment();
+        if (inPlace) {
+            residency.enterWindow(this, stored().extent().sizeBytes());
+        } else {
+            residency.enterCopies(this);
+        }
+    }
+
+    /** Asked to go before anybody pinned it. Never waits for the image; whether it went. */
+    boolean dropAhead() {
+        if (!lock.tryLock()) {
+            return false;
+        }
+        try {
+            if (closed || ahead != Ahead.HELD) {
+                return false;
+            }
+            endAhead(false);
+            if (inPlace) {
+                leavePlace();
+            } else {
+                dropLease();
+            }
+            return true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Asked by a pass to go, now. Never waits for the image. */
     Residency.Answer evict() {
+        return leave(false);
+    }
+
+    /** Asked by a pass to go: a copy now, anything else when a writer comes by. Never waits. */
+    Residency.Answer leaveBehind() {
+        return leave(true);
+    }
+
+    private Residency.Answer leave(boolean isBehind) {
         if (!lock.tryLock()) {
             return Residency.Answer.BUSY;
         }
         try {
-            if (closed || lease == null || pins > 0 || writing) {
+            if (closed || lease == null || pins > 0 || writing || ahead != Ahead.NO) {
                 return Residency.Answer.BUSY;
             }
             if (touched) {
@@ -249,31 +387,67 @@ public final class Image implements AutoCloseable {
             }
             if (page != null) {
                 dropLease();
-                pager.counters().evictionsFree.increment();
-            } else if (!writeAndDrop()) {
-                return Residency.Answer.BUSY;
+                evicted(true);
+                return Residency.Answer.GONE;
             }
-            pager.counters().evictions.increment();
-            return Residency.Answer.GONE;
+            if (isBehind) {
+                return pager.residency().enterLeaving(this);
+            }
+            Residency residency = pager.residency();
+            residency.startLeaving(chargeBytes);
+            try {
+                return writeAndDrop();
+            } finally {
+                residency.endLeaving(chargeBytes);
+            }
         } finally {
             lock.unlock();
         }
     }
 
-    /** False if somebody pinned the image meanwhile: it stays, as a copy of its page. */
-    private boolean writeAndDrop() {
-        Residency residency = pager.residency();
-        residency.startLeaving(chargeBytes);
+    /**
+     * Asked to go after it waited for a writer, in no queue now.
+     *
+     * @param needed whether it still must; if not, or if it was pinned meanwhile, it goes back to
+     *     its band
+     * @throws SpillException if it cannot be written; it is in its band then
+     */
+    Residency.Answer evictQueued(boolean needed) {
+        lock.lock();
         try {
-            write();
-            if (pins > 0) {
-                return false;
+            if (closed || lease == null || page != null || writing) {
+                // it went another way, and is queued as it must be, or will be
+                return Residency.Answer.BUSY;
             }
-            dropLease();
-            return true;
+            if (!needed || pins > 0 || touched) {
+                touched = false;
+                pager.residency().enterBand(this);
+                return Residency.Answer.SPARED;
+            }
+            return writeAndDrop();
         } finally {
-            residency.endLeaving(chargeBytes);
+            lock.unlock();
         }
+    }
+
+    /** If somebody pinned the image meanwhile it stays, as a copy of its page. */
+    private Residency.Answer writeAndDrop() {
+        write();
+        if (pins > 0) {
+            return Residency.Answer.BUSY;
+        }
+        dropLease();
+        evicted(false);
+        return Residency.Answer.GONE;
+    }
+
+    private void evicted(boolean isCopy) {
+        SpillCounters counters = pager.counters();
+        counters.evictions.increment();
+        if (isCopy) {
+            counters.evictionsFree.increment();
+        }
+        EvictionEvent.emit(this, isCopy);
     }
 
     /** Asked to leave the window of pages that are read in place. Never waits for the image. */
@@ -282,7 +456,7 @@ public final class Image implements AutoCloseable {
             return;
         }
         try {
-            if (!inPlace || pins > 0) {
+            if (!inPlace || pins > 0 || ahead != Ahead.NO) {
                 return;
             }
             if (touched) {
@@ -313,6 +487,9 @@ public final class Image implements AutoCloseable {
             lock.lock();
             writing = false;
             written.signalAll();
+            if (result == null) {
+                pager.residency().enterBand(this);
+            }
         }
         page = result;
         pager.residency().writeSucceeded();
@@ -330,18 +507,20 @@ public final class Image implements AutoCloseable {
         releaseLease();
     }
 
-    private void releaseLease() {
+    /** Whether the image was waiting for a writer. */
+    private boolean releaseLease() {
         Lease held = lease;
         MemoryBudget.Ticket charge = ticket;
         if (held == null || charge == null) {
             throw new AssertionError("nothing is resident");
         }
-        pager.residency().leave(this);
+        boolean waited = pager.residency().leave(this);
         pager.counters().residentBytes.add(-chargeBytes);
         lease = null;
         ticket = null;
         held.close();
         charge.close();
+        return waited;
     }
 
     private void leavePlace() {
@@ -401,6 +580,9 @@ public final class Image implements AutoCloseable {
                                 + pins
                                 + " pins are open; close them first");
             }
+            if (ahead != Ahead.NO) {
+                endAhead(false);
+            }
             closed = true;
             StoredPage dead = page;
             if (lease != null) {
@@ -409,7 +591,10 @@ public final class Image implements AutoCloseable {
                 } else {
                     counters.writesElided.increment();
                     counters.writesElidedBytes.add(sizeBytes);
-                    releaseLease();
+                    if (releaseLease()) {
+                        counters.writesCancelled.increment();
+                        counters.writesCancelledBytes.add(sizeBytes);
+                    }
                 }
             }
             if (inPlace) {

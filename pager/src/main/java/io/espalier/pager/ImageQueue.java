@@ -16,6 +16,11 @@ final class ImageQueue {
         return count;
     }
 
+    /** The image that is in this queue the longest; null if there is none. */
+    @Nullable Image first() {
+        return head;
+    }
+
     /** Appends an image that is in no queue. */
     void add(Image image) {
         assert image.queue == null : "image is queued already";

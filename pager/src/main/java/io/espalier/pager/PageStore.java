@@ -32,13 +32,22 @@ final class PageStore {
      */
     StoredPage write(long offset, long sizeBytes, int depth) {
         long startNanos = System.nanoTime();
-        Codec codec = codecFor(sizeBytes, depth);
-        StoredPage page = codec == Codec.NONE ? null : writeEncoded(codec, offset, sizeBytes);
-        if (page == null) {
-            page = writeBytes(Codec.NONE, offset, sizeBytes, sizeBytes);
+        PageOutEvent event = new PageOutEvent();
+        event.begin();
+        StoredPage page = null;
+        try {
+            Codec codec = codecFor(sizeBytes, depth);
+            page = codec == Codec.NONE ? null : writeEncoded(codec, offset, sizeBytes);
+            if (page == null) {
+                page = writeBytes(Codec.NONE, offset, sizeBytes, sizeBytes);
+            }
+            counters.pagedOut(sizeBytes, page, System.nanoTime() - startNanos);
+            return page;
+        } finally {
+            if (event.shouldCommit()) {
+                event.commit(sizeBytes, depth, page);
+            }
         }
-        counters.pagedOut(sizeBytes, page, System.nanoTime() - startNanos);
-        return page;
     }
 
     private Codec codecFor(long sizeBytes, int depth) {

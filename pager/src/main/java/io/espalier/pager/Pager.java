@@ -8,6 +8,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
@@ -17,11 +19,12 @@ import org.jspecify.annotations.Nullable;
  * Keeps sealed bytes within a memory budget: what does not fit is written to spill files and read
  * back when it is pinned. One for each store, or one for several.
  *
- * <p>Under the budget nothing is written. When an adopted image brings it into debt, the thread
- * that adopts pages out: copies of pages first, then the deepest and coldest images, until the debt
- * is gone. While the debt is within the slack of the options, one thread does so and others go on;
- * beyond it everyone who adopts helps, so that memory stays bounded by the budget, the slack, and
- * what is pinned.
+ * <p>Under the budget nothing is written. When an adopted image brings it into debt, images have to
+ * go: copies of pages first, then the deepest and coldest. While the debt is within the slack of the
+ * options, the pager's own threads write them, encoding included, and those who adopt go on; beyond
+ * it everyone who adopts helps, so that memory stays bounded by the budget, the slack, and what is
+ * pinned. An image that dies while it waits is not written. Without such threads, one of those who
+ * adopt writes.
  *
  * <p>A page-out that fails (a full disk) loses nothing: the image stays resident, the listener of
  * the options is told, the statistics count it, and the next adoption tries again. Adopting goes on
@@ -38,6 +41,10 @@ public final class Pager implements AutoCloseable {
     private final PageStore store;
     private final Residency residency;
     private final FileWindow fileWindow;
+    private final boolean hasWriters;
+
+    /** Null if there are none, or they are a test's. */
+    private final @Nullable SpillWriters writers;
 
     private final AtomicLong open = new AtomicLong();
     private final AtomicBoolean closed = new AtomicBoolean();
@@ -51,15 +58,31 @@ public final class Pager implements AutoCloseable {
             NativeMemory memory,
             MemoryBudget budget,
             PagerOptions options,
-            SpillSegment.Opener opener) {
+            SpillSegment.Opener opener,
+            @Nullable Executor executor) {
         this.memory = memory;
         this.budget = budget;
         this.counters = new SpillCounters();
         this.space = new SpillSpace(memory, options, opener);
         this.store = new PageStore(memory, options, space, counters);
-        this.residency = new Residency(budget, options, counters);
+        this.hasWriters = options.writerThreads() > 0;
+        this.writers =
+                hasWriters && executor == null ? new SpillWriters(options.writerThreads()) : null;
+        this.residency = new Residency(budget, options, counters, executor(executor, writers));
         this.fileWindow = new FileWindow(memory, budget, options.fileWindowBytes());
         this.origins = memory.options().debug() ? new ConcurrentHashMap<>() : null;
+    }
+
+    private static Executor executor(
+            @Nullable Executor executor, @Nullable SpillWriters writers) {
+        if (executor != null) {
+            return executor;
+        }
+        return writers != null
+                ? writers
+                : task -> {
+                    throw new RejectedExecutionException("there are no writers");
+                };
     }
 
     /**
@@ -78,7 +101,17 @@ public final class Pager implements AutoCloseable {
             MemoryBudget budget,
             PagerOptions options,
             SpillSegment.Opener opener) {
-        return new Pager(memory, budget, options, opener);
+        return new Pager(memory, budget, options, opener, null);
+    }
+
+    /** With writers that a test makes run. */
+    static Pager open(
+            NativeMemory memory,
+            MemoryBudget budget,
+            PagerOptions options,
+            SpillSegment.Opener opener,
+            Executor writers) {
+        return new Pager(memory, budget, options, opener, writers);
     }
 
     /**
@@ -172,7 +205,7 @@ public final class Pager implements AutoCloseable {
      * @throws SpillException if a page cannot be written; what was not written stays resident
      */
     public boolean relieve() {
-        SpillException failure = residency.run().failure();
+        SpillException failure = residency.relieve().failure();
         if (failure != null) {
             throw failure;
         }
@@ -190,6 +223,8 @@ public final class Pager implements AutoCloseable {
                 counters.pagedOut(),
                 counters.pagedIn(),
                 counters.policy(),
+                counters.writers(residency.queuedImages(), residency.queuedBytes()),
+                counters.prefetch(residency.aheadBytes()),
                 new SpillStats.Segments(
                         usage.segments(),
                         usage.segmentBytes(),
@@ -215,6 +250,11 @@ public final class Pager implements AutoCloseable {
     /** The budget that resident images are charged to. */
     public MemoryBudget budget() {
         return budget;
+    }
+
+    /** Whether there are threads that write and read ahead. */
+    boolean hasWriters() {
+        return hasWriters;
     }
 
     PageStore store() {
@@ -286,6 +326,9 @@ public final class Pager implements AutoCloseable {
                 origins.values().stream().limit(ORIGINS_MAX).forEach(e::addSuppressed);
             }
             throw e;
+        }
+        if (writers != null) {
+            writers.close();
         }
         space.close();
     }

@@ -19,6 +19,12 @@ import java.util.function.Consumer;
  *     the budget leaves
  * @param freeBytesMax how many bytes of freed extents keep their blocks for reuse; those beyond it
  *     are given back to the file system
+ * @param writerThreads how many threads of the pager's own write and read ahead, so that those who
+ *     adopt images need not wait; 0 if all is to be done on the threads of the callers
+ * @param writeQueueImages how many images may wait for those threads at most; their bytes stay
+ *     within the slack in any case, so that a slack of 0 makes every write the caller's
+ * @param prefetchBytes how many bytes of images may be held that were read ahead and not pinned
+ *     since; 0 turns that off
  * @param onSpillFailure told of every page-out that fails, on the thread that tried it, while no
  *     lock is held; must not throw
  */
@@ -30,6 +36,9 @@ public record PagerOptions(
         long pageWindowBytes,
         long fileWindowBytes,
         long freeBytesMax,
+        int writerThreads,
+        int writeQueueImages,
+        long prefetchBytes,
         Consumer<SpillException> onSpillFailure) {
 
     /** 256 MiB. */
@@ -47,6 +56,17 @@ public record PagerOptions(
     /** 64 MiB. */
     public static final long FREE_BYTES_MAX_DEFAULT = 64L << 20;
 
+    /** 1: as many as there are threads that adopt, in the usual store. */
+    public static final int WRITER_THREADS_DEFAULT = 1;
+
+    /** 64. */
+    public static final int WRITE_QUEUE_IMAGES_DEFAULT = 64;
+
+    /** 8 MiB. */
+    public static final long PREFETCH_BYTES_DEFAULT = 8L << 20;
+
+    private static final int WRITER_THREADS_MAX = 64;
+    private static final int WRITE_QUEUE_IMAGES_MAX = 1 << 16;
     private static final long SEGMENT_BYTES_MAX = 1L << 34;
 
     public PagerOptions {
@@ -65,11 +85,21 @@ public record PagerOptions(
         checkBytes("page window", pageWindowBytes);
         checkBytes("file window", fileWindowBytes);
         checkBytes("free extents limit", freeBytesMax);
+        checkBytes("prefetch limit", prefetchBytes);
+        checkCount("writer threads", writerThreads, 0, WRITER_THREADS_MAX);
+        checkCount("images in the write queue", writeQueueImages, 1, WRITE_QUEUE_IMAGES_MAX);
     }
 
     private static void checkBytes(String what, long bytes) {
         if (bytes < 0) {
             throw new IllegalArgumentException(what + " of " + bytes + " bytes; give 0 or more");
+        }
+    }
+
+    private static void checkCount(String what, int count, int min, int max) {
+        if (count < min || count > max) {
+            throw new IllegalArgumentException(
+                    count + " " + what + "; give " + min + " to " + max);
         }
     }
 
@@ -83,6 +113,9 @@ public record PagerOptions(
                 PAGE_WINDOW_BYTES_DEFAULT,
                 FILE_WINDOW_BYTES_DEFAULT,
                 FREE_BYTES_MAX_DEFAULT,
+                WRITER_THREADS_DEFAULT,
+                WRITE_QUEUE_IMAGES_DEFAULT,
+                PREFETCH_BYTES_DEFAULT,
                 failure -> {});
     }
 
@@ -96,6 +129,9 @@ public record PagerOptions(
                 pageWindowBytes,
                 fileWindowBytes,
                 freeBytesMax,
+                writerThreads,
+                writeQueueImages,
+                prefetchBytes,
                 onSpillFailure);
     }
 
@@ -109,6 +145,9 @@ public record PagerOptions(
                 pageWindowBytes,
                 fileWindowBytes,
                 freeBytesMax,
+                writerThreads,
+                writeQueueImages,
+                prefetchBytes,
                 onSpillFailure);
     }
 
@@ -122,6 +161,9 @@ public record PagerOptions(
                 pageWindowBytes,
                 fileWindowBytes,
                 freeBytesMax,
+                writerThreads,
+                writeQueueImages,
+                prefetchBytes,
                 onSpillFailure);
     }
 
@@ -135,6 +177,9 @@ public record PagerOptions(
                 pageWindowBytes,
                 fileWindowBytes,
                 freeBytesMax,
+                writerThreads,
+                writeQueueImages,
+                prefetchBytes,
                 onSpillFailure);
     }
 
@@ -148,6 +193,41 @@ public record PagerOptions(
                 pageWindowBytes,
                 fileWindowBytes,
                 freeBytesMax,
+                writerThreads,
+                writeQueueImages,
+                prefetchBytes,
+                onSpillFailure);
+    }
+
+    /** These options with other threads that write: how many, and how many images may wait. */
+    public PagerOptions withWriters(int writerThreads, int writeQueueImages) {
+        return new PagerOptions(
+                spillDirectory,
+                segmentBytes,
+                codecPolicy,
+                slackBytes,
+                pageWindowBytes,
+                fileWindowBytes,
+                freeBytesMax,
+                writerThreads,
+                writeQueueImages,
+                prefetchBytes,
+                onSpillFailure);
+    }
+
+    /** These options with another limit of what is read ahead. */
+    public PagerOptions withPrefetchBytes(long prefetchBytes) {
+        return new PagerOptions(
+                spillDirectory,
+                segmentBytes,
+                codecPolicy,
+                slackBytes,
+                pageWindowBytes,
+                fileWindowBytes,
+                freeBytesMax,
+                writerThreads,
+                writeQueueImages,
+                prefetchBytes,
                 onSpillFailure);
     }
 
@@ -161,6 +241,9 @@ public record PagerOptions(
                 pageWindowBytes,
                 fileWindowBytes,
                 freeBytesMax,
+                writerThreads,
+                writeQueueImages,
+                prefetchBytes,
                 onSpillFailure);
     }
 }

@@ -27,6 +27,15 @@ final class SpillCounters {
     final LongAdder writesElided = new LongAdder();
     final LongAdder writesElidedBytes = new LongAdder();
     final LongAdder pageDrops = new LongAdder();
+    final LongAdder backgroundWrites = new LongAdder();
+    final LongAdder writesCancelled = new LongAdder();
+    final LongAdder writesCancelledBytes = new LongAdder();
+    final LongAdder writesWithdrawn = new LongAdder();
+    final LongAdder backPressures = new LongAdder();
+    final LongAdder prefetches = new LongAdder();
+    final LongAdder prefetchesRefused = new LongAdder();
+    final LongAdder prefetchHits = new LongAdder();
+    final LongAdder prefetchesWasted = new LongAdder();
 
     private final LongAdder outCount = new LongAdder();
     private final LongAdder outRawBytes = new LongAdder();
@@ -39,16 +48,39 @@ final class SpillCounters {
 
     private final Histogram outNanos = latencies();
     private final Histogram inNanos = latencies();
+    private final Histogram fetchNanos = latencies();
+    private final Histogram queueNanos = latencies();
+    private final Histogram backPressureNanos = latencies();
 
     private static Histogram latencies() {
         return new ConcurrentHistogram(LATENCY_NANOS_MIN, LATENCY_NANOS_MAX, LATENCY_DIGITS);
+    }
+
+    private static void record(Histogram histogram, long nanos) {
+        histogram.recordValue(Math.clamp(nanos, 0, LATENCY_NANOS_MAX));
+    }
+
+    /** A pin had to wait for its bytes. */
+    void fetched(long nanos) {
+        record(fetchNanos, nanos);
+    }
+
+    /** An image left the write queue by its front. */
+    void waited(long nanos) {
+        record(queueNanos, nanos);
+    }
+
+    /** A caller was held back by the debt. */
+    void heldBack(long nanos) {
+        backPressures.increment();
+        record(backPressureNanos, nanos);
     }
 
     void pagedOut(long rawBytes, StoredPage page, long nanos) {
         outCount.increment();
         outRawBytes.add(rawBytes);
         outStoredBytes.add(page.storedBytes());
-        outNanos.recordValue(Math.min(nanos, LATENCY_NANOS_MAX));
+        record(outNanos, nanos);
     }
 
     void pageOutFailed() {
@@ -59,7 +91,7 @@ final class SpillCounters {
         inCount.increment();
         inRawBytes.add(rawBytes);
         inStoredBytes.add(page.storedBytes());
-        inNanos.recordValue(Math.min(nanos, LATENCY_NANOS_MAX));
+        record(inNanos, nanos);
     }
 
     void damaged() {
@@ -94,7 +126,8 @@ final class SpillCounters {
                 inRawBytes.sum(),
                 inStoredBytes.sum(),
                 inDamaged.sum(),
-                latency(inNanos));
+                latency(inNanos),
+                latency(fetchNanos));
     }
 
     SpillStats.Policy policy() {
@@ -107,12 +140,35 @@ final class SpillCounters {
                 writesElidedBytes.sum());
     }
 
+    SpillStats.Writers writers(long queued, long queuedBytes) {
+        return new SpillStats.Writers(
+                queued,
+                queuedBytes,
+                backgroundWrites.sum(),
+                writesCancelled.sum(),
+                writesCancelledBytes.sum(),
+                writesWithdrawn.sum(),
+                backPressures.sum(),
+                latency(backPressureNanos),
+                latency(queueNanos));
+    }
+
+    SpillStats.Prefetch prefetch(long heldBytes) {
+        return new SpillStats.Prefetch(
+                prefetches.sum(),
+                prefetchesRefused.sum(),
+                prefetchHits.sum(),
+                prefetchesWasted.sum(),
+                heldBytes);
+    }
+
     private static SpillStats.Latency latency(Histogram histogram) {
         Histogram copy = histogram.copy();
         return new SpillStats.Latency(
                 copy.getTotalCount(),
                 copy.getValueAtPercentile(50),
                 copy.getValueAtPercentile(99),
+                copy.getValueAtPercentile(99.9),
                 copy.getMaxValue());
     }
 }

@@ -1,6 +1,5 @@
 package io.espalier.pager;
 
-import java.io.IOException;
 import java.io.Serial;
 
 /**
@@ -12,11 +11,7 @@ public final class SpillException extends RuntimeException {
 
     @Serial private static final long serialVersionUID = 1;
 
-    SpillException(String message, IOException cause) {
-        super(message, cause);
-    }
-
-    SpillException(String message, SpillException cause) {
+    SpillException(String message, Throwable cause) {
         super(message, cause);
     }
 }

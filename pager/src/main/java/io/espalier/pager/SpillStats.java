@@ -11,6 +11,8 @@ package io.espalier.pager;
  * @param pagedOut counters of what was written
  * @param pagedIn counters of what was read back
  * @param policy counters of what was decided
+ * @param writers the threads that write behind those who adopt
+ * @param prefetch what was read ahead
  * @param segments gauges of the spill files
  * @param mapped gauges and counters of what is mapped and can be dropped at will
  */
@@ -20,6 +22,8 @@ public record SpillStats(
         PagedOut pagedOut,
         PagedIn pagedIn,
         Policy policy,
+        Writers writers,
+        Prefetch prefetch,
         Segments segments,
         Mapped mapped) {
 
@@ -74,9 +78,16 @@ public record SpillStats(
      * @param storedBytes the bytes that were read for it
      * @param damaged pages that could not be read or had another checksum
      * @param latency from the start of the read to the end of the codec
+     * @param fetchLatency how long pins waited whose bytes were not there at once: for the read, or
+     *     for another thread that was at it
      */
     public record PagedIn(
-            long count, long rawBytes, long storedBytes, long damaged, Latency latency) {}
+            long count,
+            long rawBytes,
+            long storedBytes,
+            long damaged,
+            Latency latency,
+            Latency fetchLatency) {}
 
     /**
      * What was decided.
@@ -95,6 +106,43 @@ public record SpillStats(
             long secondChances,
             long writesElided,
             long writesElidedBytes) {}
+
+    /**
+     * The threads that write behind those who adopt.
+     *
+     * @param queued images that wait to be written now
+     * @param queuedBytes what they are charged
+     * @param writes counter of images written by those threads; those of callers are not counted
+     * @param cancelled counter of images that died while they waited; also part of the writes
+     *     elided
+     * @param cancelledBytes their size
+     * @param withdrawn counter of images that left the queue unwritten because they were pinned or
+     *     touched meanwhile, or because the debt was gone
+     * @param backPressures counter of adoptions that were held back by a debt beyond the slack
+     * @param backPressureLatency how long they were
+     * @param queueLatency how long images waited that were not cancelled
+     */
+    public record Writers(
+            long queued,
+            long queuedBytes,
+            long writes,
+            long cancelled,
+            long cancelledBytes,
+            long withdrawn,
+            long backPressures,
+            Latency backPressureLatency,
+            Latency queueLatency) {}
+
+    /**
+     * What was read ahead.
+     *
+     * @param count counter of images brought in ahead
+     * @param refused counter of wishes that met the limit, or threads too busy
+     * @param hits counter of images that were pinned after they had been brought in ahead
+     * @param wasted counter of images that went again before anybody pinned them
+     * @param heldBytes what is held that was brought in ahead and not pinned yet
+     */
+    public record Prefetch(long count, long refused, long hits, long wasted, long heldBytes) {}
 
     /**
      * The spill files.
@@ -140,7 +188,9 @@ public record SpillStats(
      * @param count how many were measured
      * @param p50Nanos half of them took at most this long
      * @param p99Nanos 99 of 100 took at most this long
+     * @param p999Nanos 999 of 1000 took at most this long
      * @param maxNanos the longest
      */
-    public record Latency(long count, long p50Nanos, long p99Nanos, long maxNanos) {}
+    public record Latency(
+            long count, long p50Nanos, long p99Nanos, long p999Nanos, long maxNanos) {}
 }

@@ -53,6 +53,8 @@ final class Fixture implements AutoCloseable {
                         .withSegmentBytes(MIB)
                         .withSlackBytes(64 * KIB)
                         .withWindows(0, 128 * KIB)
+                        // on the test's own thread, unless it asks for others
+                        .withWriters(0, 64)
                         .withFreeBytesMax(256 * KIB)
                         .withCodecPolicy(CodecPolicy.always(Codec.NONE));
         pager = Pager.open(memory, budget, change.apply(options), opener);
