@@ -15,7 +15,6 @@ import io.espalier.memory.MemoryBudget;
 import io.espalier.memory.NativeMemory;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,51 +29,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** Disks fill up and rot: nothing is lost that was not lost already, and it is said clearly. */
 final class FaultTest {
-
-    /** Spill files that fail on demand. */
-    private static final class Faulty {
-        /** How many bytes may still be written; the rest is a full disk. */
-        long roomBytes = Long.MAX_VALUE;
-
-        /** Writes nothing, without an error. */
-        boolean shortWrites;
-
-        boolean unreadable;
-
-        SpillFile open(Path file) throws IOException {
-            SpillFile real = ChannelSpillFile.open(file);
-            return new SpillFile() {
-                @Override
-                public int write(ByteBuffer source, long position) throws IOException {
-                    if (shortWrites) {
-                        return 0;
-                    }
-                    if (roomBytes <= 0) {
-                        throw new IOException("No space left on device");
-                    }
-                    int limit = source.limit();
-                    source.limit(source.position() + (int) Math.min(source.remaining(), roomBytes));
-                    int count = real.write(source, position);
-                    source.limit(limit);
-                    roomBytes -= count;
-                    return count;
-                }
-
-                @Override
-                public int read(ByteBuffer target, long position) throws IOException {
-                    if (unreadable) {
-                        throw new IOException("Input/output error");
-                    }
-                    return real.read(target, position);
-                }
-
-                @Override
-                public void close() throws IOException {
-                    real.close();
-                }
-            };
-        }
-    }
 
     @ParameterizedTest
     @EnumSource(Codec.class)
@@ -103,7 +57,7 @@ final class FaultTest {
         }
     }
 
-    private static void flip(Fixture f, StoredPage page, long position) throws IOException {
+    static void flip(Fixture f, StoredPage page, long position) throws IOException {
         try (Lease one = f.memory.allocate(1)) {
             SpillSegment segment = page.extent().segment();
             var bytes = f.memory.segment();
@@ -117,7 +71,7 @@ final class FaultTest {
     @Test
     void aFullDiskLosesNothingAndHoldsWritersBackAtTheSlack() {
         // fails if an image is dropped, memory grows beyond the slack, or recovery needs a restart
-        Faulty disk = new Faulty();
+        FaultyDisk disk = new FaultyDisk();
         List<SpillException> told = new ArrayList<>();
         try (Fixture f =
                 new Fixture(
@@ -158,7 +112,7 @@ final class FaultTest {
     @Test
     void aShortWriteIsAFailureAndNotAPage() {
         // fails if a page that was written in part counts as written, or its place is lost
-        Faulty disk = new Faulty();
+        FaultyDisk disk = new FaultyDisk();
         try (Fixture f = new Fixture(MIB, o -> o, disk::open)) {
             Image image = f.adopt(100_000, 1);
             disk.shortWrites = true;
@@ -216,7 +170,7 @@ final class FaultTest {
     @Test
     void anUnreadableFileIsAClearErrorWhereItIsReadByChannel() {
         // fails if a read error without a mapping surfaces as foreign bytes or another exception
-        Faulty disk = new Faulty();
+        FaultyDisk disk = new FaultyDisk();
         try (Fixture f = new Fixture(0, o -> o, disk::open)) {
             assumeTrue(!f.memory.isNative());
             Image image = f.adopt(100_000, 1);
@@ -268,7 +222,9 @@ final class FaultTest {
             PagerOptions options =
                     PagerOptions.in(mount)
                             .withFreeBytesMax(0)
-                            .withSlackBytes(MIB)
+                            // with an image more, which may come before a failure is known, the
+                            // disk holds it
+                            .withSlackBytes(800_000)
                             .withCodecPolicy(CodecPolicy.always(Codec.NONE));
             try (Pager pager = Pager.open(memory, budget, options)) {
                 List<Image> images = new ArrayList<>();

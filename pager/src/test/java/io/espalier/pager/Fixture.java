@@ -14,9 +14,14 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Queue;
 import java.util.SplittableRandom;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executor;
+import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A pager over memory in debug mode (free slots are poisoned). Closing it checks what every test
@@ -32,6 +37,9 @@ final class Fixture implements AutoCloseable {
     final MemoryBudget budget;
     final Pager pager;
 
+    /** What failed on threads of the pager, and was no failure of the disk. */
+    private final Queue<SpillException> broken = new ConcurrentLinkedQueue<>();
+
     Fixture(long budgetBytes) {
         this(budgetBytes, options -> options);
     }
@@ -41,6 +49,15 @@ final class Fixture implements AutoCloseable {
     }
 
     Fixture(long budgetBytes, UnaryOperator<PagerOptions> change, SpillSegment.Opener opener) {
+        this(budgetBytes, change, opener, null);
+    }
+
+    /** With writers that run when the test says so, if there are any. */
+    Fixture(
+            long budgetBytes,
+            UnaryOperator<PagerOptions> change,
+            SpillSegment.Opener opener,
+            @Nullable Executor writers) {
         try {
             directory = Files.createTempDirectory("espalier-pager-test");
         } catch (IOException e) {
@@ -57,7 +74,24 @@ final class Fixture implements AutoCloseable {
                         .withWriters(0, 64)
                         .withFreeBytesMax(256 * KIB)
                         .withCodecPolicy(CodecPolicy.always(Codec.NONE));
-        pager = Pager.open(memory, budget, change.apply(options), opener);
+        PagerOptions changed = change.apply(options);
+        Consumer<SpillException> listener = changed.onSpillFailure();
+        changed =
+                changed.withOnSpillFailure(failure -> {
+                    if (!(rootOf(failure) instanceof IOException)) {
+                        broken.add(failure);
+                    }
+                    listener.accept(failure);
+                });
+        pager =
+                writers == null
+                        ? Pager.open(memory, budget, changed, opener)
+                        : Pager.open(memory, budget, changed, opener, writers);
+    }
+
+    private static Throwable rootOf(Throwable e) {
+        Throwable cause = e.getCause();
+        return cause == null ? e : rootOf(cause);
     }
 
     /** Adopts bytes that follow from the seed: half of them random, half of them repeated. */
@@ -139,6 +173,10 @@ final class Fixture implements AutoCloseable {
 
     @Override
     public void close() {
+        SpillException failure = broken.poll();
+        if (failure != null) {
+            throw new AssertionError("a thread of the pager failed", failure);
+        }
         pager.close();
         assertEquals(0, budget.usedBytes(), "budget in use after everything is closed");
         memory.close();

@@ -12,10 +12,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executor;
 import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.LongRange;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Whatever is done in whatever order, every image holds its bytes, the budget is exact and nothing
@@ -70,8 +72,13 @@ final class PagerPropertyTest {
                     pin.close();
                 }
             } else if (choice < 80) {
-                boolean out = model.image.pageOut();
-                assertTrue(out == model.pins.isEmpty(), "out unless pinned");
+                try {
+                    boolean out = model.image.pageOut();
+                    assertTrue(out == model.pins.isEmpty(), "out unless pinned");
+                } catch (SpillException e) {
+                    // the disk failed, as it may
+                    assertTrue(model.image.isResident());
+                }
             } else if (choice < 85) {
                 model.image.prefetch();
             } else if (choice < 90) {
@@ -86,8 +93,12 @@ final class PagerPropertyTest {
             Lease lease = fixture.memory.allocate(size);
             Fixture.fill(fixture.memory.segment(), lease.offset(), size, random.nextLong());
             int checksum = Checksums.crc32c(fixture.memory.segment(), lease.offset(), size);
-            Image image = fixture.pager.adopt(lease, random.nextInt(6));
-            models.add(new Model(image, size, checksum));
+            int depth = random.nextInt(6);
+            try {
+                models.add(new Model(fixture.pager.adopt(lease, depth), size, checksum));
+            } catch (SpillException e) {
+                lease.close();
+            }
         }
 
         void check(Model model, Pin pin) {
@@ -115,7 +126,8 @@ final class PagerPropertyTest {
         }
     }
 
-    private static Fixture fixture(long seed) {
+    /** Half of the pagers write on the callers' threads, the others behind them. */
+    private static Fixture fixture(long seed, FaultyDisk disk, @Nullable Executor writers) {
         SplittableRandom random = new SplittableRandom(seed);
         Codec[] codecs = Codec.values();
         return new Fixture(
@@ -125,18 +137,31 @@ final class PagerPropertyTest {
                                 .withWindows(random.nextLong(256 * KIB), 0)
                                 .withFreeBytesMax(random.nextLong(256 * KIB))
                                 .withSlackBytes(random.nextLong(256 * KIB))
+                                .withWriters(random.nextInt(3), 1 + random.nextInt(6))
+                                .withPrefetchBytes(random.nextLong(512 * KIB))
                                 .withCodecPolicy((depth, size) ->
-                                        codecs[(int) ((depth + size) % codecs.length)]));
+                                        codecs[(int) ((depth + size) % codecs.length)]),
+                disk::open,
+                writers);
     }
 
     @Property(tries = 150)
     void anyHistoryOfOneThreadKeepsAllBytesAndTheBudgetExact(
             @ForAll @LongRange(min = 0) long seed) {
         // fails if a byte is lost, a charge is off by anything, or statistics and truth differ
-        try (Fixture f = fixture(seed)) {
+        FaultyDisk disk = new FaultyDisk();
+        if (seed % 3 == 0) {
+            disk.failAtRandom(seed, (int) (seed % 40));
+        }
+        ManualExecutor writers = new ManualExecutor();
+        SplittableRandom turns = new SplittableRandom(~seed);
+        try (Fixture f = fixture(seed, disk, writers)) {
             Actor actor = new Actor(f, seed);
             for (int step = 0; step < 150; step++) {
                 actor.act();
+                for (int turn = turns.nextInt(3); turn > 0; turn--) {
+                    writers.runOne();
+                }
                 SpillStats stats = f.pager.stats();
                 assertEquals(f.memory.stats().leasedBytes(), f.budget.usedBytes());
                 assertEquals(f.budget.usedBytes(), stats.images().residentBytes());
@@ -146,13 +171,18 @@ final class PagerPropertyTest {
                         stats.segments().sizeBytes(),
                         stats.segments().usedBytes() + stats.segments().freeBytes());
                 assertTrue(stats.segments().freeBackedBytes() <= stats.segments().freeBytes());
+                assertEquals(disk.failures(), stats.pagedOut().failures());
+                assertTrue(stats.writers().queued() <= 6);
+                assertCountsAgree(stats);
             }
+            disk.failAtRandom(0, 0);
+            writers.runAll();
             long pinnedBytes =
                     actor.models.stream()
                             .filter(m -> !m.pins.isEmpty() && m.image.isResident())
                             .mapToLong(m -> Math.max(m.sizeBytes + 4095, 64))
                             .sum();
-            f.pager.relieve();
+            relieve(f);
             assertTrue(
                     f.budget.availableBytes() >= 0 || f.budget.usedBytes() <= pinnedBytes,
                     "in debt with more than the pinned images");
@@ -163,7 +193,30 @@ final class PagerPropertyTest {
             assertEquals(0, stats.mapped().pageBytes());
             assertEquals(0, stats.images().copyBytes());
             assertEquals(0, stats.images().pagedStoredBytes());
+            assertEquals(0, stats.prefetch().heldBytes());
+            assertEquals(
+                    stats.prefetch().count(), stats.prefetch().hits() + stats.prefetch().wasted());
+            assertEquals(0, stats.writers().queuedBytes());
+            writers.runAll();
         }
+    }
+
+    /** A failure of before is told once. */
+    private static void relieve(Fixture f) {
+        try {
+            f.pager.relieve();
+        } catch (SpillException e) {
+            f.pager.relieve();
+        }
+    }
+
+    private static void assertCountsAgree(SpillStats stats) {
+        assertEquals(stats.pagedOut().count(), stats.pagedOut().latency().count());
+        assertEquals(stats.pagedIn().count(), stats.pagedIn().latency().count());
+        assertEquals(
+                stats.writers().backPressures(), stats.writers().backPressureLatency().count());
+        assertTrue(stats.writers().writes() <= stats.pagedOut().count());
+        assertTrue(stats.writers().cancelled() <= stats.policy().writesElided());
     }
 
     @Example
@@ -172,7 +225,11 @@ final class PagerPropertyTest {
         for (int round = 0; round < 6; round++) {
             long seed = Seed.value() * 37 + round;
             ConcurrentLinkedQueue<Throwable> failures = new ConcurrentLinkedQueue<>();
-            try (Fixture f = fixture(seed)) {
+            FaultyDisk disk = new FaultyDisk();
+            if (round % 2 == 1) {
+                disk.failAtRandom(seed, 5);
+            }
+            try (Fixture f = fixture(seed, disk, null)) {
                 List<Thread> threads = new ArrayList<>();
                 for (int i = 0; i < 4; i++) {
                     Actor actor = new Actor(f, seed * 31L + i);
@@ -209,6 +266,7 @@ final class PagerPropertyTest {
                         128 * KIB,
                         o ->
                                 o.withWindows(64 * KIB, 0)
+                                        .withWriters(1, 4)
                                         .withCodecPolicy(
                                                 (depth, size) -> codecs[depth % codecs.length]))) {
             List<Image> images = new ArrayList<>();
@@ -251,6 +309,7 @@ final class PagerPropertyTest {
             Image image = images.get(i);
             if (role == 0) {
                 image.pageOut();
+                images.get(random.nextInt(truth.length)).prefetch();
                 f.budget.resize(random.nextLong(300 * KIB));
             } else {
                 try (Pin pin = image.pin()) {
