@@ -265,8 +265,8 @@ public final class Image implements AutoCloseable {
     }
 
     /**
-     * Asks for the bytes to be brought in ahead of a pin that is to come soon: a thread of the pager
-     * reads, checks and decodes them, and they are held until then, as far as {@link
+     * Asks for the bytes to be brought in ahead of a pin that is to come soon: a thread of the
+     * pager reads, checks and decodes them, and they are held until then, as far as {@link
      * PagerOptions#prefetchBytes} goes. It is a wish: it may do less, or nothing. Never waits.
      *
      * @throws IllegalStateException if this image is closed

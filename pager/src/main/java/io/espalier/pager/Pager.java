@@ -20,11 +20,11 @@ import org.jspecify.annotations.Nullable;
  * back when it is pinned. One for each store, or one for several.
  *
  * <p>Under the budget nothing is written. When an adopted image brings it into debt, images have to
- * go: copies of pages first, then the deepest and coldest. While the debt is within the slack of the
- * options, the pager's own threads write them, encoding included, and those who adopt go on; beyond
- * it everyone who adopts helps, so that memory stays bounded by the budget, the slack, and what is
- * pinned. An image that dies while it waits is not written. Without such threads, one of those who
- * adopt writes.
+ * go: copies of pages first, then the deepest and coldest. While the debt is within the slack of
+ * the options, the pager's own threads write them, encoding included, and those who adopt go on;
+ * beyond it everyone who adopts helps, so that memory stays bounded by the budget, the slack, and
+ * what is pinned. An image that dies while it waits is not written. Without such threads, one of
+ * those who adopt writes.
  *
  * <p>A page-out that fails (a full disk) loses nothing: the image stays resident, the listener of
  * the options is told, the statistics count it, and the next adoption tries again. Adopting goes on
@@ -73,8 +73,7 @@ public final class Pager implements AutoCloseable {
         this.origins = memory.options().debug() ? new ConcurrentHashMap<>() : null;
     }
 
-    private static Executor executor(
-            @Nullable Executor executor, @Nullable SpillWriters writers) {
+    private static Executor executor(@Nullable Executor executor, @Nullable SpillWriters writers) {
         if (executor != null) {
             return executor;
         }

@@ -98,8 +98,7 @@ public record PagerOptions(
 
     private static void checkCount(String what, int count, int min, int max) {
         if (count < min || count > max) {
-            throw new IllegalArgumentException(
-                    count + " " + what + "; give " + min + " to " + max);
+            throw new IllegalArgumentException(count + " " + what + "; give " + min + " to " + max);
         }
     }
 

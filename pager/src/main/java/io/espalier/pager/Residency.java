@@ -80,11 +80,7 @@ final class Residency {
     /** Whether the last pass that a writer made found nothing to queue. */
     private volatile boolean dry;
 
-    Residency(
-            MemoryBudget budget,
-            PagerOptions options,
-            SpillCounters counters,
-            Executor writers) {
+    Residency(MemoryBudget budget, PagerOptions options, SpillCounters counters, Executor writers) {
         this.budget = budget;
         this.options = options;
         this.counters = counters;

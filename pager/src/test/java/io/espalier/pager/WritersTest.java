@@ -210,7 +210,8 @@ final class WritersTest {
             disk.roomBytes = Long.MAX_VALUE;
             adopt(f, 1);
             assertEquals(IMAGE, f.pager.stats().budget().debtBytes(), "paid by the next one");
-            assertEquals(1, f.pager.stats().writers().queued(), "and the writers are trusted again");
+            assertEquals(
+                    1, f.pager.stats().writers().queued(), "and the writers are trusted again");
             writers.runAll();
             assertEquals(0, f.pager.stats().budget().debtBytes());
             checkAndClose(f);
@@ -265,15 +266,14 @@ final class WritersTest {
         // fails if an error of the caller's code kills the thread, or is told to nobody
         List<SpillException> told = new ArrayList<>();
         Fixture f =
-                fixture(
-                        o ->
-                                o.withOnSpillFailure(told::add)
-                                        .withCodecPolicy((depth, size) -> {
-                                            if (told.isEmpty()) {
-                                                throw new IllegalStateException("no codec today");
-                                            }
-                                            return Codec.LZ4;
-                                        }));
+                fixture(o ->
+                        o.withOnSpillFailure(told::add)
+                                .withCodecPolicy((depth, size) -> {
+                                    if (told.isEmpty()) {
+                                        throw new IllegalStateException("no codec today");
+                                    }
+                                    return Codec.LZ4;
+                                }));
         adopt(f, 3);
         writers.runAll();
         assertEquals(1, told.size());
