@@ -470,7 +470,7 @@ final class Residency {
         lock.lock();
         try {
             Image image = queue.first();
-            return image == null || queue != copies && !takeMore(image.chargeBytes())
+            return image == null || (queue != copies && !takeMore(image.chargeBytes()))
                     ? null
                     : queue.rotate();
         } finally {
