@@ -417,6 +417,8 @@ class MergeBatcherTest {
                     PagerOptions.in(disk.folder)
                             .withSlackBytes(random.nextInt(3) * 9000)
                             .withSegmentBytes(16 << 10)
+                            // a writer would make the folder while the test takes it away
+                            .withWriters(0, 1)
                             .withFreeBytesMax(0);
             try (Pager pager = Pager.open(memory, new MemoryBudget(0), options);
                     MergeBatcher batcher = new MergeBatcher(pager, LONGS, 2000, 1500)) {
