@@ -140,6 +140,18 @@ class FloorsTest {
                                 "picocli..", "me.tongfei.progressbar..", "org.jline.."));
     }
 
+    /** Fails if the bridge to chronicle-bytes is not the only thing that needs chronicle-bytes. */
+    @Test
+    void onlyTheBridgeKnowsChronicle() {
+        check(
+                noClasses()
+                        .that()
+                        .resideOutsideOfPackage("io.espalier.session.chronicle..")
+                        .should()
+                        .dependOnClassesThat()
+                        .resideInAnyPackage("net.openhft..", "io.espalier.session.chronicle.."));
+    }
+
     /** Fails if an engine class prints: it does not own the process's streams. */
     @Test
     void onlyTheCommandLinePrints() {

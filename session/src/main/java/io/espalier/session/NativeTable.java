@@ -4,6 +4,7 @@ import io.espalier.columnar.ColumnBuilder;
 import io.espalier.columnar.ColumnType;
 import io.espalier.columnar.LatestValues;
 import io.espalier.memory.Layouts;
+import io.espalier.memory.NativeBuffer;
 import io.espalier.memory.NativeMemory;
 import io.espalier.spine.trace.Commit;
 import io.espalier.spine.trace.Trace;
@@ -208,6 +209,41 @@ final class NativeTable implements Table {
             return latest.isPresent(0)
                     ? bytes(latest.segment(), latest.offsetOf(0), latest.sizeOf(0))
                     : null;
+        }
+    }
+
+    @Override
+    public long get(MemorySegment key, long keyOffset, long keySize, NativeBuffer value) {
+        Limits.checkKeySize(keySize);
+        if (!key.isNative()) {
+            byte[] found = get(bytes(key, keyOffset, keySize));
+            if (found == null) {
+                return -1;
+            }
+            value.append(found, 0, found.length);
+            return found.length;
+        }
+        Objects.checkFromIndexSize(keyOffset, keySize, key.byteSize());
+        return store.readers()
+                .call(() -> Failures.translate(() -> find(key, keyOffset, keySize, value)));
+    }
+
+    private long find(MemorySegment key, long keyOffset, long keySize, NativeBuffer value) {
+        TraceSnapshot snapshot = snapshot();
+        if (snapshot == null) {
+            return -1;
+        }
+        try (snapshot;
+                LatestValues latest = new LatestValues(memory);
+                ColumnBuilder probe = ColumnBuilder.distinct(memory, ColumnType.BYTES)) {
+            probe.append(key, keyOffset, keySize);
+            latest.read(snapshot.runs(), probe.column(), snapshot.upper() - 1);
+            if (!latest.isPresent(0)) {
+                return -1;
+            }
+            long size = latest.sizeOf(0);
+            value.append(latest.segment(), latest.offsetOf(0), size);
+            return size;
         }
     }
 

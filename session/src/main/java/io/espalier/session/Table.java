@@ -1,5 +1,6 @@
 package io.espalier.session;
 
+import io.espalier.memory.NativeBuffer;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
@@ -57,6 +58,16 @@ public interface Table {
 
     /** A copy of the value of {@code key} in the last committed epoch; null if it has none. */
     byte @Nullable [] get(byte[] key);
+
+    /**
+     * Appends the value of {@code key} in the last committed epoch to a buffer, without a copy on
+     * the heap.
+     *
+     * @param key native or heap memory that holds the key
+     * @param value of any memory; the caller's
+     * @return how many bytes were appended; -1, and nothing is, if the key has no value
+     */
+    long get(MemorySegment key, long keyOffset, long keySize, NativeBuffer value);
 
     /** The last committed epoch: that of the store. */
     long epoch();

@@ -1,5 +1,6 @@
 package io.espalier.session.cli;
 
+import io.espalier.memory.NativeBuffer;
 import io.espalier.session.ChangeCursor;
 import io.espalier.session.Limits;
 import io.espalier.session.Problem;
@@ -288,6 +289,16 @@ final class FakeStores implements Stores {
                 throw failRead;
             }
             return store.rows(name, store.epoch()).get(key);
+        }
+
+        @Override
+        public long get(MemorySegment key, long keyOffset, long keySize, NativeBuffer value) {
+            byte[] found = get(key.asSlice(keyOffset, keySize).toArray(ValueLayout.JAVA_BYTE));
+            if (found == null) {
+                return -1;
+            }
+            value.append(found, 0, found.length);
+            return found.length;
         }
 
         @Override
