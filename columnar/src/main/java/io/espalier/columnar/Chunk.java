@@ -158,7 +158,7 @@ public final class Chunk implements AutoCloseable {
 
     /**
      * Pins the body and binds {@code view} to it until the pin is closed, which the caller does, on
-     * the thread that uses the view.
+     * the thread that uses the view. The pin is a hold on the chunk: that may be closed meanwhile.
      *
      * @throws IllegalStateException if the chunk is closed
      */
@@ -169,6 +169,7 @@ public final class Chunk implements AutoCloseable {
         Pin pin = image.pin();
         boolean done = false;
         try {
+            share();
             view.bind(memory, pin.offset());
             done = true;
         } finally {
@@ -176,15 +177,16 @@ public final class Chunk implements AutoCloseable {
                 pin.close();
             }
         }
-        return new Opened(pin, view, view.binding());
+        return new Opened(this, pin, view, view.binding());
     }
 
     /** A pin, and the binding that ends with it. */
-    private record Opened(Pin pin, TrieView view, long binding) implements ChunkPin {
+    private record Opened(Chunk chunk, Pin pin, TrieView view, long binding) implements ChunkPin {
         @Override
         public void close() {
             pin.close();
             view.unbind(binding);
+            chunk.close();
         }
     }
 

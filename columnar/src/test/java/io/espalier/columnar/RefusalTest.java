@@ -170,6 +170,23 @@ class RefusalTest {
     }
 
     @Test
+    void aPinnedChunkOutlivesTheCloseOfItsBatch() {
+        // fails when the close is refused half-way, frees bytes that are read, or never frees them
+        Batch batch = batch(0, 10, 1, 1);
+        TrieView view = new TrieView();
+        ChunkPin pin = batch.open(0, view);
+        Cursor cursor = new Cursor(batch);
+        batch.close();
+        assertEquals(3, view.keys().longAt(3));
+        assertClosed(cursor::stepKey, "the batch of TrieType", "is closed");
+        assertEquals(1, pager.stats().images().count());
+        pin.close();
+        assertClosed(pin::close, "a second time");
+        cursor.close();
+        assertEquals(0, pager.stats().images().count());
+    }
+
+    @Test
     void aClosedBuilderTakesNothingThatNobodyWouldGiveBack() {
         // fails when what is appended after the close is kept for ever
         try (Batch batch = batch(0, 10, 1, 1);
