@@ -12,7 +12,8 @@ import java.util.Arrays;
  * <p>As many leading bits as tell most values apart are sorted by digits, the last digit first
  * (LSD); the few values that agree in all of them find their places by insertion. A column that
  * does not fit into the cache is first cut into buckets that do, by one digit from the top. Input
- * that consists of a few ascending runs is merged instead, and input in order is left alone.
+ * that consists of a few ascending runs is merged instead, input in order is left alone, and dense,
+ * distinct numbers are sorted by {@link DenseSort}.
  *
  * <p>Single-threaded: it owns its counters. The caller gives a second area of the same size.
  */
@@ -66,6 +67,9 @@ final class RadixSort {
         }
         if (descends(segment, at, count)) {
             reverse(segment, at, count);
+            return at;
+        }
+        if (low == 0 && DenseSort.sort(segment, at, spare, count, high)) {
             return at;
         }
         return byDigits(segment, at, spare, count, low, high, 0);

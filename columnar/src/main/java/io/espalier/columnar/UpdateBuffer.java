@@ -32,23 +32,12 @@ public final class UpdateBuffer implements AutoCloseable {
     private final TrieType type;
     private final MemorySegment segment;
     private final boolean counts;
-    private final boolean longKeys;
     private final boolean unitVals;
+    private final boolean takesLongs;
+    private final boolean takesLongPairs;
 
-    private final ColumnBuilder keys;
-    private final ColumnBuilder vals;
-    private final ColumnBuilder times;
-    private final ColumnBuilder diffs;
-    private final ColumnBuilder payloads;
+    private final StagedRows rows;
     private final NativeBuffer argument;
-    private int count;
-    private long timeMin = -1;
-
-    // the last rows have one time and diff, which are not in their columns yet
-    private int alike;
-    private long lastTime;
-    private long lastDiff;
-
     private final UpdateSorter sorter;
     private final UpdateFolder folder;
     private final Column keyColumn = new Column();
@@ -62,13 +51,11 @@ public final class UpdateBuffer implements AutoCloseable {
         this.type = type;
         this.segment = memory.segment();
         this.counts = type.diff() == DiffType.COUNT;
-        this.longKeys = type.key().kind() == ColumnType.Kind.LONG;
         this.unitVals = type.val().kind() == ColumnType.Kind.UNIT;
-        this.keys = new ColumnBuilder(memory, type.key(), true);
-        this.vals = new ColumnBuilder(memory, type.val(), false);
-        this.times = new ColumnBuilder(memory, ColumnType.LONG, false);
-        this.diffs = new ColumnBuilder(memory, ColumnType.LONG, false);
-        this.payloads = new ColumnBuilder(memory, ColumnType.BYTES, false);
+        boolean longKeys = counts && type.key().kind() == ColumnType.Kind.LONG;
+        this.takesLongs = longKeys && unitVals;
+        this.takesLongPairs = longKeys && type.val().kind() == ColumnType.Kind.LONG;
+        this.rows = new StagedRows(memory, type);
         this.argument = new NativeBuffer(memory);
         this.sorter = new UpdateSorter(memory);
         this.folder = new UpdateFolder(memory, type, sorter);
@@ -81,22 +68,17 @@ public final class UpdateBuffer implements AutoCloseable {
 
     /** How many updates are staged. Updates with a count of zero are not. */
     public long count() {
-        return count;
+        return rows.count();
     }
 
     /** The bytes of what is staged. */
     public long sizeBytes() {
-        appendAlike();
-        return keys.sealedBytes()
-                + vals.sealedBytes()
-                + times.sealedBytes()
-                + diffs.sealedBytes()
-                + payloads.sealedBytes();
+        return rows.sizeBytes();
     }
 
     /** The least time that is staged, unsigned; -1, the greatest, if nothing is. */
     public long timeMin() {
-        return timeMin;
+        return rows.timeMin();
     }
 
     // ---- adding -------------------------------------------------------------------------------
@@ -127,16 +109,21 @@ public final class UpdateBuffer implements AutoCloseable {
         if (diff == 0) {
             return;
         }
-        keys.append(keySegment, keyOffset, keySize);
-        if (!unitVals) {
-            vals.append(valSegment, valOffset, valSize);
-        }
-        close(time, diff);
+        rows.add(keySegment, keyOffset, keySize, valSegment, valOffset, valSize, time, diff);
     }
 
     /** Adds an update with a unit val whose key is native bytes. */
     public void add(MemorySegment keySegment, long keyOffset, long keySize, long time, long diff) {
-        add(keySegment, keyOffset, keySize, segment, 0, 0, time, diff);
+        checkCounts();
+        checkSize("key", type.key(), keySize);
+        if (!unitVals) {
+            checkSize("val", type.val(), 0);
+        }
+        checkNative(keySegment);
+        checkRoom(keySize, 0, 0);
+        if (diff != 0) {
+            rows.add(keySegment, keyOffset, keySize, time, diff);
+        }
     }
 
     /** Adds an update whose key and val are ranges of bytes of the heap. */
@@ -158,11 +145,15 @@ public final class UpdateBuffer implements AutoCloseable {
         if (diff == 0) {
             return;
         }
-        keys.append(key, keyFrom, keySize);
-        if (!unitVals) {
-            vals.append(val, valFrom, valSize);
-        }
-        close(time, diff);
+        argument.clear();
+        argument.append(key, keyFrom, keySize);
+        argument.append(val, valFrom, valSize);
+        addArgument(keySize, valSize, time, diff);
+    }
+
+    private void addArgument(long keySize, long valSize, long time, long diff) {
+        long at = argument.offset();
+        rows.add(segment, at, keySize, segment, at + keySize, valSize, time, diff);
     }
 
     /** Adds an update with a unit val whose key is a range of bytes of the heap. */
@@ -172,37 +163,67 @@ public final class UpdateBuffer implements AutoCloseable {
 
     /** Adds an update with a long key and a unit val. */
     public void add(long key, long time, long diff) {
-        if (!longKeys || !unitVals || !counts) {
-            throw new IllegalArgumentException(
-                    "a long key and a count for a trie of " + type + "; add what its type says");
+        if (!takesLongs || rows.count() >= ROWS_MAX) {
+            refuse(takesLongs, "a long key and a count");
         }
-        if (count >= ROWS_MAX) {
-            checkRoom(Long.BYTES, 0, 0);
+        if (diff != 0) {
+            rows.add(key, time, diff);
         }
-        if (diff == 0) {
-            return;
-        }
-        keys.append(key);
-        close(time, diff);
     }
 
     /** Adds an update with a long key and a long val. */
     public void add(long key, long val, long time, long diff) {
-        if (!longKeys || type.val().kind() != ColumnType.Kind.LONG || !counts) {
+        if (!takesLongPairs || rows.count() >= ROWS_MAX) {
+            refuse(takesLongPairs, "a long key, a long val and a count");
+        }
+        if (diff != 0) {
+            rows.add(key, val, time, diff);
+        }
+    }
+
+    private void refuse(boolean takes, String what) {
+        if (!takes) {
             throw new IllegalArgumentException(
-                    "a long key, a long val and a count for a trie of "
+                    what + " for a trie of " + type + "; add what its type says");
+        }
+        checkRoom(0, 0, 0);
+    }
+
+    /**
+     * Adds updates with unit vals whose keys are longs, or tuples of longs, side by side in native
+     * memory: their little-endian words.
+     *
+     * @param count how many
+     * @param time of all of them, unsigned
+     * @param diff the count of each
+     * @throws IllegalArgumentException as for {@link #add}, or if the keys are bytes or the vals
+     *     not unit; nothing is added then
+     */
+    public void addAll(
+            MemorySegment keySegment, long keysOffset, long count, long time, long diff) {
+        checkCounts();
+        int width = type.key().fixedWidth();
+        if (width <= 0 || !unitVals) {
+            throw new IllegalArgumentException(
+                    "a column of keys for a trie of "
                             + type
-                            + "; add what its type says");
+                            + "; its keys must be longs or tuples, its vals unit");
         }
-        if (count >= ROWS_MAX) {
-            checkRoom(Long.BYTES, Long.BYTES, 0);
+        checkNative(keySegment);
+        if (count < 0 || count > ROWS_MAX - rows.count()) {
+            throw new IllegalArgumentException(
+                    count
+                            + " updates for a buffer of "
+                            + rows.count()
+                            + " rows, which holds "
+                            + ROWS_MAX
+                            + "; add fewer, or form it first");
         }
-        if (diff == 0) {
-            return;
+        checkRoom(count * width, 0, 0);
+        Objects.checkFromIndexSize(keysOffset, count * width, keySegment.byteSize());
+        if (diff != 0) {
+            rows.addAll(keySegment, keysOffset, count, time, diff);
         }
-        keys.append(key);
-        vals.append(val);
-        close(time, diff);
     }
 
     /**
@@ -226,11 +247,7 @@ public final class UpdateBuffer implements AutoCloseable {
         for (long word : val) {
             argument.appendLong(word);
         }
-        keys.append(segment, argument.offset(), keySize);
-        if (!unitVals) {
-            vals.append(segment, argument.offset() + keySize, valSize);
-        }
-        close(time, diff);
+        addArgument(keySize, valSize, time, diff);
     }
 
     /**
@@ -254,12 +271,16 @@ public final class UpdateBuffer implements AutoCloseable {
         checkNative(keySegment);
         checkNative(payload);
         checkRoom(keySize, 0, payloadSize + 1);
-        argument.clear();
-        argument.appendByte(tag);
-        argument.append(payload, payloadOffset, payloadSize);
-        keys.append(keySegment, keyOffset, keySize);
-        payloads.append(segment, argument.offset(), payloadSize + 1);
-        close(time, order);
+        rows.upsert(
+                keySegment,
+                keyOffset,
+                keySize,
+                time,
+                order,
+                tag,
+                payload,
+                payloadOffset,
+                payloadSize);
     }
 
     /** Adds an upsert whose key and payload are ranges of bytes of the heap. */
@@ -278,37 +299,10 @@ public final class UpdateBuffer implements AutoCloseable {
         Objects.checkFromIndexSize(keyFrom, keySize, key.length);
         checkRoom(keySize, 0, payloadSize + 1L);
         argument.clear();
-        argument.appendByte(tag);
+        argument.append(key, keyFrom, keySize);
         argument.append(payload, payloadFrom, payloadSize);
-        keys.append(key, keyFrom, keySize);
-        payloads.append(segment, argument.offset(), payloadSize + 1L);
-        close(time, order);
-    }
-
-    private void close(long time, long diff) {
-        count++;
-        if (time == lastTime && diff == lastDiff && alike > 0) {
-            alike++;
-            return;
-        }
-        appendAlike();
-        alike = 1;
-        lastTime = time;
-        lastDiff = diff;
-        if (Long.compareUnsigned(time, timeMin) < 0) {
-            timeMin = time;
-        }
-    }
-
-    private void appendAlike() {
-        if (alike == 1) {
-            times.append(lastTime);
-            diffs.append(lastDiff);
-        } else if (alike > 1) {
-            times.appendRepeated(lastTime, alike);
-            diffs.appendRepeated(lastDiff, alike);
-        }
-        alike = 0;
+        long at = argument.offset();
+        rows.upsert(segment, at, keySize, time, order, tag, segment, at + keySize, payloadSize);
     }
 
     private void checkCounts() {
@@ -363,13 +357,13 @@ public final class UpdateBuffer implements AutoCloseable {
 
     private void checkRoom(long keySize, long valSize, long payloadSize) {
         // offsets of values are 32 bits wide
-        if (count >= ROWS_MAX
-                || keys.dataBytes() + keySize > TrieLayout.COLUMN_BYTES_MAX
-                || vals.dataBytes() + valSize > TrieLayout.COLUMN_BYTES_MAX
-                || payloads.dataBytes() + payloadSize > TrieLayout.COLUMN_BYTES_MAX) {
+        if (rows.count() >= ROWS_MAX
+                || rows.keyBytes() + keySize > TrieLayout.COLUMN_BYTES_MAX
+                || rows.valBytes() + valSize > TrieLayout.COLUMN_BYTES_MAX
+                || rows.payloadBytes() + payloadSize > TrieLayout.COLUMN_BYTES_MAX) {
             throw new IllegalArgumentException(
                     "the buffer is full with "
-                            + count
+                            + rows.count()
                             + " rows of "
                             + sizeBytes()
                             + " bytes; form it first");
@@ -393,23 +387,15 @@ public final class UpdateBuffer implements AutoCloseable {
             throw new IllegalArgumentException(
                     "a chain of " + out.type() + " for updates of " + type + "; give one of it");
         }
-        if (count > 0) {
-            appendAlike();
+        if (rows.count() > 0) {
             form(out);
         }
         clear();
     }
 
     private void form(ChainBuilder out) {
-        keys.bind(keyColumn);
-        if (unitVals) {
-            valColumn.bind(ColumnType.Kind.UNIT, TrieLayout.ABSENT, 0, segment, 0, 0, count);
-        } else {
-            vals.bind(valColumn);
-        }
-        times.bind(timeColumn);
-        diffs.bind(diffColumn);
-        payloads.bind(payloadColumn);
+        rows.bind(keyColumn, valColumn, timeColumn, diffColumn, payloadColumn);
+        int count = rows.count();
         boolean numbered =
                 !counts
                         || !diffColumn.isConstant()
@@ -421,27 +407,16 @@ public final class UpdateBuffer implements AutoCloseable {
 
     /** Drops what is staged. Room is kept, up to a limit. */
     public void clear() {
-        keys.clear(KEPT_BYTES_MAX);
-        vals.clear(KEPT_BYTES_MAX);
-        times.clear(KEPT_BYTES_MAX);
-        diffs.clear(KEPT_BYTES_MAX);
-        payloads.clear(KEPT_BYTES_MAX);
+        rows.clear(KEPT_BYTES_MAX);
         argument.clear(KEPT_BYTES_MAX);
         sorter.clear(KEPT_BYTES_MAX);
         folder.clear(KEPT_BYTES_MAX);
-        count = 0;
-        alike = 0;
-        timeMin = -1;
     }
 
     @Override
     public void close() {
         clear();
-        keys.close();
-        vals.close();
-        times.close();
-        diffs.close();
-        payloads.close();
+        rows.close();
         argument.close();
         sorter.close();
         folder.close();

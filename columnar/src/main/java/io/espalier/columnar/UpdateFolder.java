@@ -88,8 +88,14 @@ final class UpdateFolder implements AutoCloseable {
         rowMask = sorter.rowMask();
         int from = 0;
         while (from < count) {
-            int to = cut(from, count);
-            select(sorter.wordsAt() + (long) from * Long.BYTES, to - from, diffs);
+            long words = sorter.wordsAt() + (long) from * Long.BYTES;
+            int to = Math.min(count, from + BLOCK_ROWS);
+            if (sorter.isDistinct(from, Math.min(count, to + 1))) {
+                selectAll(words, to - from);
+            } else {
+                to = cut(from, to, count);
+                select(words, to - from, diffs);
+            }
             if (updateCount > 0) {
                 bindColumns(keys, vals, times, diffs, payloads);
                 out.appendPiece(view, 0, updateCount, 0, valCount - 1, 0, keyCount - 1);
@@ -100,9 +106,8 @@ final class UpdateFolder implements AutoCloseable {
 
     // ---- which rows ---------------------------------------------------------------------------
 
-    /** Writes the levels of the next block and finds where it ends. */
-    private int cut(int from, int count) {
-        int to = Math.min(count, from + BLOCK_ROWS);
+    /** Writes the levels of a block and finds where it ends. */
+    private int cut(int from, int to, int count) {
         levels = room(LEVELS, to - from + 1);
         sorter.levels(from, Math.min(count, to + 1), levels);
         segment.set(Layouts.BYTE, levels, UpdateSorter.NEW_KEY);
@@ -135,20 +140,21 @@ final class UpdateFolder implements AutoCloseable {
         return end;
     }
 
+    /** Takes all rows of a block, each of which is a key. */
+    private void selectAll(long words, int count) {
+        keyWords = words;
+        valWords = words;
+        updateWords = words;
+        keyCount = count;
+        valCount = count;
+        updateCount = count;
+        summed = false;
+    }
+
     /** Selects the rows of a block that become keys, vals and updates, with the bounds between. */
     private void select(long words, int count, Column diffs) {
-        int keys = count(segment, levels, count, UpdateSorter.NEW_KEY);
-        int equal = count(segment, levels, count, UpdateSorter.EQUAL);
+        boolean equal = hasEqual(segment, levels, count);
         summed = false;
-        if (equal == 0 && keys == count) {
-            keyWords = words;
-            valWords = words;
-            updateWords = words;
-            keyCount = count;
-            valCount = count;
-            updateCount = count;
-            return;
-        }
         keyWords = room(KEY_WORDS, (long) count * Long.BYTES);
         valWords = room(VAL_WORDS, (long) count * Long.BYTES);
         keyBounds = room(KEY_BOUNDS, (count + 1L) * Integer.BYTES);
@@ -159,14 +165,14 @@ final class UpdateFolder implements AutoCloseable {
         updateCount = 0;
         if (type.diff() == DiffType.UPSERT) {
             foldUpserts(words, count, diffs);
-        } else if (equal > 0 && !diffs.isConstant()) {
+        } else if (equal && !diffs.isConstant()) {
             sums = room(SUMS, (long) count * Long.BYTES);
             summed = true;
             foldCounts(words, count, diffs);
         } else {
             long starts = room(SUMS, (count + 1L) * Long.BYTES);
             selectDistinct(words, count, starts);
-            if (equal > 0) {
+            if (equal) {
                 multiply(diffs.longAt(0), starts);
                 sums = starts;
                 summed = true;
@@ -176,12 +182,12 @@ final class UpdateFolder implements AutoCloseable {
         Words.setInt(segment, valBounds, valCount, (int) updateCount);
     }
 
-    private static int count(MemorySegment segment, long levels, int count, byte wanted) {
-        int found = 0;
+    private static boolean hasEqual(MemorySegment segment, long levels, int count) {
+        int highest = 0;
         for (int i = 0; i < count; i++) {
-            found += segment.get(Layouts.BYTE, levels + i) == wanted ? 1 : 0;
+            highest = Math.max(highest, segment.get(Layouts.BYTE, levels + i));
         }
-        return found;
+        return highest == UpdateSorter.EQUAL;
     }
 
     /** Selects without a branch: writes every place, and moves on where it is to stay. */

@@ -149,6 +149,33 @@ final class UpdateSorter implements AutoCloseable {
         return levelOf(difference, rowBits, bitsBelowKeys, bitsBelowVals);
     }
 
+    /** Whether each of the places {@code (from, to)} starts a key. */
+    boolean isDistinct(int from, int to) {
+        if (complete) {
+            return differ(segment, at, from + 1, to, rowBits + bitsBelowKeys);
+        }
+        int highest = NEW_KEY;
+        for (int i = from + 1; i < to; i++) {
+            highest |= segment.get(Layouts.BYTE, levelsAt + i);
+        }
+        return highest == NEW_KEY;
+    }
+
+    private static boolean differ(MemorySegment segment, long words, int from, int to, int shift) {
+        if (shift == Long.SIZE) {
+            return from == to;
+        }
+        long all = -1;
+        for (int i = from; i < to; i++) {
+            long difference =
+                    (Words.getLong(segment, words, i) ^ Words.getLong(segment, words, i - 1L))
+                            >>> shift;
+            // negative unless it is zero
+            all &= difference | -difference;
+        }
+        return all < 0;
+    }
+
     /**
      * Writes how places {@code [from, to)} differ from the ones before; the first of all is new.
      */

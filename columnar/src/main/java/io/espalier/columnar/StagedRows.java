@@ -1,0 +1,352 @@
+package io.espalier.columnar;
+
+import io.espalier.memory.Layouts;
+import io.espalier.memory.NativeBuffer;
+import io.espalier.memory.NativeMemory;
+import io.espalier.memory.Words;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The columns that rows are staged in. Rows go into a window of them: room that is made for many
+ * rows at once, so that adding one is a few stores. Values of different sizes do not fit into a
+ * window; they are appended one by one.
+ *
+ * <p>The sizes of keys, vals and payloads are the caller's to check. If memory runs out, no row is
+ * added. The owner closes it. Not thread-safe.
+ */
+final class StagedRows implements AutoCloseable {
+
+    private static final int WINDOW_ROWS_MIN = 64;
+
+    /** Up to this much room is made for values, or as much as they have already. */
+    private static final long WINDOW_BYTES_MIN = 4096;
+
+    /** Values of more than this are copied by the JVM, which takes longer to begin. */
+    private static final long WORDWISE_MAX = 64;
+
+    /** The width of a column that values are appended to one by one. */
+    private static final long APPENDED = -1;
+
+    private final MemorySegment segment;
+    private final ColumnType keyType;
+    private final ColumnType valType;
+    private final ColumnBuilder keys;
+    private final ColumnBuilder otherVals;
+    private final StagedLongs longVals;
+    private final StagedLongs times;
+    private final StagedLongs diffs;
+    private final ColumnBuilder payloads;
+    private final NativeBuffer argument;
+
+    // rows in the columns, rows in the window, rows that fit into that
+    private int base;
+    private int used;
+    private int room;
+
+    private long keyWidth = APPENDED;
+    private long keysAt;
+    private long timeMin = -1;
+
+    StagedRows(NativeMemory memory, TrieType type) {
+        this.segment = memory.segment();
+        this.keyType = type.key();
+        this.valType = type.val();
+        this.keys = new ColumnBuilder(memory, keyType, true);
+        this.otherVals = new ColumnBuilder(memory, valType, false);
+        this.longVals = new StagedLongs(memory);
+        this.times = new StagedLongs(memory);
+        this.diffs = new StagedLongs(memory);
+        this.payloads = new ColumnBuilder(memory, ColumnType.BYTES, false);
+        this.argument = new NativeBuffer(memory);
+    }
+
+    int count() {
+        return base + used;
+    }
+
+    /** The least time, unsigned; -1 if there are no rows. */
+    long timeMin() {
+        return timeMin;
+    }
+
+    long keyBytes() {
+        return keys.dataBytes() + (keyWidth == APPENDED ? 0 : used * keyWidth);
+    }
+
+    long valBytes() {
+        return otherVals.dataBytes();
+    }
+
+    long payloadBytes() {
+        return payloads.dataBytes();
+    }
+
+    /** The bytes of all rows. */
+    long sizeBytes() {
+        return keys.sealedBytes()
+                + (keyWidth == APPENDED ? 0 : TrieLayout.align(used * keyWidth))
+                + otherVals.sealedBytes()
+                + (valType.kind() == ColumnType.Kind.LONG ? longVals.sealedBytes(used) : 0)
+                + times.sealedBytes(used)
+                + diffs.sealedBytes(used)
+                + payloads.sealedBytes();
+    }
+
+    // ---- rows ---------------------------------------------------------------------------------
+
+    /** Adds a row with a long key and a unit val. */
+    void add(long key, long time, long diff) {
+        int row = used;
+        if (row == room) {
+            row = open(Long.BYTES, 0, time, diff);
+        }
+        Words.setLong(segment, keysAt, row, key);
+        end(row, time, diff);
+    }
+
+    /** Adds a row with a long key and a long val. */
+    void add(long key, long val, long time, long diff) {
+        int row = used;
+        if (row == room) {
+            row = open(Long.BYTES, val, time, diff);
+        }
+        Words.setLong(segment, keysAt, row, key);
+        longVals.set(row, val);
+        end(row, time, diff);
+    }
+
+    private void end(int row, long time, long diff) {
+        times.set(row, time);
+        diffs.set(row, diff);
+        if (Long.compareUnsigned(time, timeMin) < 0) {
+            timeMin = time;
+        }
+        used = row + 1;
+    }
+
+    /** Adds a row with a key of native bytes and a unit val. */
+    void add(MemorySegment keySegment, long keyOffset, long keySize, long time, long diff) {
+        int row = used;
+        if (row < room && keySize == keyWidth) {
+            copy(keySegment, keyOffset, segment, keysAt + row * keySize, keySize);
+            end(row, time, diff);
+        } else {
+            add(keySegment, keyOffset, keySize, segment, 0, 0, time, diff);
+        }
+    }
+
+    /** Adds a row. */
+    void add(
+            MemorySegment keySegment,
+            long keyOffset,
+            long keySize,
+            MemorySegment valSegment,
+            long valOffset,
+            long valSize,
+            long time,
+            long diff) {
+        boolean longs = valType.kind() == ColumnType.Kind.LONG;
+        long val = longs ? valSegment.get(Layouts.LONG, valOffset) : 0;
+        int row = rowFor(keySize, val, time, diff);
+        if (longs) {
+            longVals.set(row, val);
+        }
+        times.set(row, time);
+        diffs.set(row, diff);
+        if (keyWidth == APPENDED) {
+            keys.append(keySegment, keyOffset, keySize);
+        } else {
+            copy(keySegment, keyOffset, segment, keysAt + row * keySize, keySize);
+        }
+        if (!longs) {
+            appendVal(valSegment, valOffset, valSize);
+        }
+        end(row, time, diff);
+    }
+
+    private void appendVal(MemorySegment valSegment, long valOffset, long valSize) {
+        if (valType.kind() == ColumnType.Kind.UNIT) {
+            return;
+        }
+        boolean done = false;
+        try {
+            otherVals.append(valSegment, valOffset, valSize);
+            done = true;
+        } finally {
+            if (!done && keyWidth == APPENDED) {
+                keys.removeLast();
+            }
+        }
+    }
+
+    /** Adds an upsert. */
+    void upsert(
+            MemorySegment keySegment,
+            long keyOffset,
+            long keySize,
+            long time,
+            long order,
+            byte tag,
+            MemorySegment payload,
+            long payloadOffset,
+            long payloadSize) {
+        argument.clear();
+        argument.appendByte(tag);
+        argument.append(payload, payloadOffset, payloadSize);
+        int row = rowFor(keySize, 0, time, order);
+        times.set(row, time);
+        diffs.set(row, order);
+        payloads.append(segment, argument.offset(), payloadSize + 1);
+        boolean done = false;
+        try {
+            if (keyWidth == APPENDED) {
+                keys.append(keySegment, keyOffset, keySize);
+            } else {
+                copy(keySegment, keyOffset, segment, keysAt + row * keySize, keySize);
+            }
+            done = true;
+        } finally {
+            if (!done) {
+                payloads.removeLast();
+            }
+        }
+        end(row, time, order);
+    }
+
+    /** Adds rows that differ in their keys alone, side by side. */
+    void addAll(MemorySegment keySegment, long keysOffset, long count, long time, long diff) {
+        long width = keyType.fixedWidth();
+        long from = keysOffset;
+        long left = count;
+        while (left > 0) {
+            int row = rowFor(width, 0, time, diff);
+            int rows = (int) Math.min(left, room - row);
+            times.fill(row, rows, time);
+            diffs.fill(row, rows, diff);
+            MemorySegment.copy(keySegment, from, segment, keysAt + row * width, rows * width);
+            end(row + rows - 1, time, diff);
+            from += rows * width;
+            left -= rows;
+        }
+    }
+
+    /** Copies what is mostly short. */
+    private static void copy(
+            MemorySegment source, long from, MemorySegment target, long to, long size) {
+        if (size < Long.BYTES || size > WORDWISE_MAX) {
+            MemorySegment.copy(source, from, target, to, size);
+            return;
+        }
+        long last = size - Long.BYTES;
+        for (long i = 0; i < last; i += Long.BYTES) {
+            target.set(Layouts.LONG, to + i, source.get(Layouts.LONG, from + i));
+        }
+        target.set(Layouts.LONG, to + last, source.get(Layouts.LONG, from + last));
+    }
+
+    // ---- the window ---------------------------------------------------------------------------
+
+    /** The next row of a window for keys of a size. */
+    private int rowFor(long keySize, long val, long time, long diff) {
+        if (used == room || (keyWidth != APPENDED && keyWidth != keySize)) {
+            return open(keySize, val, time, diff);
+        }
+        return used;
+    }
+
+    /**
+     * Closes the window and opens the next one, for keys of a size.
+     *
+     * @return the first row: 0
+     */
+    private int open(long keySize, long val, long time, long diff) {
+        flush();
+        long bytesMax = Math.max(WINDOW_BYTES_MIN, keys.dataBytes());
+        long rows = Math.max(WINDOW_ROWS_MIN, base);
+        rows = Math.min(rows, UpdateBuffer.ROWS_MAX - (long) base);
+        if (keySize > 0) {
+            rows = Math.min(rows, Math.max(1, bytesMax / keySize));
+            rows = Math.min(rows, (TrieLayout.COLUMN_BYTES_MAX - keys.dataBytes()) / keySize);
+        }
+        assert rows > 0 : "a buffer that is full";
+        long found = keys.reserveFixed(keySize, rows);
+        if (valType.kind() == ColumnType.Kind.LONG) {
+            longVals.open((int) rows, val);
+        }
+        times.open((int) rows, time);
+        diffs.open((int) rows, diff);
+        keyWidth = found == -1 ? APPENDED : keySize;
+        keysAt = found;
+        room = (int) rows;
+        return 0;
+    }
+
+    /** Takes the rows of the window into the columns. */
+    void flush() {
+        int rows = used;
+        if (rows > 0) {
+            if (keyWidth != APPENDED) {
+                keys.advanceFixed(keyWidth, rows);
+            }
+            if (valType.kind() == ColumnType.Kind.LONG) {
+                longVals.close(rows);
+            }
+            times.close(rows);
+            diffs.close(rows);
+        }
+        base += rows;
+        used = 0;
+        room = 0;
+        keyWidth = APPENDED;
+    }
+
+    // ---- columns ------------------------------------------------------------------------------
+
+    /** Binds columns to all rows; valid until the next change. */
+    void bind(
+            Column keyColumn,
+            Column valColumn,
+            Column timeColumn,
+            Column diffColumn,
+            Column payloadColumn) {
+        flush();
+        keys.bind(keyColumn);
+        switch (valType.kind()) {
+            case UNIT ->
+                    valColumn.bind(ColumnType.Kind.UNIT, TrieLayout.ABSENT, 0, segment, 0, 0, base);
+            case LONG -> longVals.column().bind(valColumn);
+            default -> otherVals.bind(valColumn);
+        }
+        times.column().bind(timeColumn);
+        diffs.column().bind(diffColumn);
+        payloads.bind(payloadColumn);
+    }
+
+    /** Drops all rows. Room is kept, up to a limit for each column. */
+    void clear(long bytesMax) {
+        keys.clear(bytesMax);
+        otherVals.clear(bytesMax);
+        longVals.clear(bytesMax);
+        times.clear(bytesMax);
+        diffs.clear(bytesMax);
+        payloads.clear(bytesMax);
+        argument.clear(bytesMax);
+        base = 0;
+        used = 0;
+        room = 0;
+        keyWidth = APPENDED;
+        timeMin = -1;
+    }
+
+    @Override
+    public void close() {
+        clear(0);
+        keys.close();
+        otherVals.close();
+        longVals.close();
+        times.close();
+        diffs.close();
+        payloads.close();
+        argument.close();
+    }
+}
