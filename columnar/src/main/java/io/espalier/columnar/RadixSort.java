@@ -44,6 +44,7 @@ final class RadixSort {
     /** Where buckets end, for each depth of cutting. */
     private final int[][] bucketEnds = new int[Long.SIZE / BUCKET_DIGIT_BITS + 1][];
 
+    private boolean distinct;
     private final int[] runEnds = new int[RUNS_MAX + 1];
 
     /**
@@ -54,6 +55,7 @@ final class RadixSort {
      */
     long sort(MemorySegment segment, long at, long spare, int count, int low, int high) {
         assert low >= 0 && high <= Long.SIZE;
+        distinct = false;
         if (count <= INSERTION_MAX) {
             insert(segment, at, count);
             return at;
@@ -70,9 +72,15 @@ final class RadixSort {
             return at;
         }
         if (low == 0 && DenseSort.sort(segment, at, spare, count, high)) {
+            distinct = true;
             return at;
         }
         return byDigits(segment, at, spare, count, low, high, 0);
+    }
+
+    /** Whether the last sort found out that no two longs are equal; if not, they may be. */
+    boolean foundDistinct() {
+        return distinct;
     }
 
     private long byDigits(
@@ -322,11 +330,12 @@ final class RadixSort {
     private static final int RUN_BLOCK = 64;
 
     private static boolean ascends(MemorySegment segment, long at, int from) {
-        int descents = 0;
-        for (int i = 0; i < RUN_BLOCK; i++) {
-            long x = Words.getLong(segment, at, from + i - 1) ^ Words.FLIP;
-            long y = Words.getLong(segment, at, from + i) ^ Words.FLIP;
-            descents += x > y ? 1 : 0;
+        long behind = at - Long.BYTES;
+        long descents = 0;
+        for (int i = from; i < from + RUN_BLOCK; i++) {
+            long x = Words.getLong(segment, behind, i) ^ Words.FLIP;
+            long y = Words.getLong(segment, at, i) ^ Words.FLIP;
+            descents |= x > y ? 1 : 0;
         }
         return descents == 0;
     }

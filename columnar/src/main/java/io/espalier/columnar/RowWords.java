@@ -30,6 +30,13 @@ final class RowWords {
     /** Bits that vary are worth collecting if they are fewer by this. */
     private static final int COLLECTED_MIN = 3;
 
+    /** Ranks of bytes are worth their tables from this many values on. */
+    private static final int RANKED_COUNT_MIN = 256;
+
+    /** Bytes that vary in no more bits than this may well be packed as they are. */
+    private static final int RANKED_BITS_MIN = 24;
+
+    private final ByteRanks ranks = new ByteRanks();
     private final MemorySegment segment;
     private final Column[] fields = new Column[FIELDS];
 
@@ -266,14 +273,14 @@ final class RowWords {
         if (!column.isVariable()) {
             for (; depth < column.width() && complete; depth += Long.BYTES) {
                 loadFixed(column.data() + depth, column.width(), column.width() - depth);
-                take(field, depth, scratch, 0);
+                takeBytes(field, depth);
             }
             return;
         }
         boolean goesOn = true;
         for (; goesOn && complete; depth += Long.BYTES) {
             loadVariable(column, depth);
-            take(field, depth, scratch, 0);
+            takeBytes(field, depth);
             if (complete) {
                 // what ends here comes before what has zeros
                 loadSizes(column.offsets(), depth);
@@ -281,6 +288,17 @@ final class RowWords {
                 goesOn = greatest > Long.BYTES;
             }
         }
+    }
+
+    /** Takes eight bytes of each value in, by their ranks if that is worth the while. */
+    private void takeBytes(int field, long depth) {
+        if (count >= RANKED_COUNT_MIN) {
+            survey(scratch, 0);
+            if (Long.bitCount(varying) > RANKED_BITS_MIN && ranks.survey(segment, scratch, count)) {
+                ranks.map(segment, scratch, count);
+            }
+        }
+        take(field, depth, scratch, 0);
     }
 
     /** Takes what varies of the values at an address in, as far as there is room. */

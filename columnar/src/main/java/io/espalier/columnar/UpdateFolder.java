@@ -90,11 +90,11 @@ final class UpdateFolder implements AutoCloseable {
         while (from < count) {
             long words = sorter.wordsAt() + (long) from * Long.BYTES;
             int to = Math.min(count, from + BLOCK_ROWS);
-            if (sorter.isDistinct(from, Math.min(count, to + 1))) {
+            if (sorter.areKeys(from, Math.min(count, to + 1))) {
                 selectAll(words, to - from);
             } else {
                 to = cut(from, to, count);
-                select(words, to - from, diffs);
+                select(from, to, words, diffs);
             }
             if (updateCount > 0) {
                 bindColumns(keys, vals, times, diffs, payloads);
@@ -106,37 +106,26 @@ final class UpdateFolder implements AutoCloseable {
 
     // ---- which rows ---------------------------------------------------------------------------
 
-    /** Writes the levels of a block and finds where it ends. */
+    /** Where a block ends: before a key, or at least before a val or time. */
     private int cut(int from, int to, int count) {
-        levels = room(LEVELS, to - from + 1);
-        sorter.levels(from, Math.min(count, to + 1), levels);
-        segment.set(Layouts.BYTE, levels, UpdateSorter.NEW_KEY);
         if (to == count) {
             return to;
         }
         int end = -1;
         byte lowest = UpdateSorter.EQUAL;
         for (int i = to; i > from && lowest > UpdateSorter.NEW_KEY; i--) {
-            byte level = segment.get(Layouts.BYTE, levels + i - from);
+            byte level = sorter.levelAt(i);
             if (level < lowest) {
                 lowest = level;
                 end = i;
             }
         }
-        return end != -1 ? end : endOfEqual(from, to, count);
-    }
-
-    /** The end of a block of equal rows, all of it. */
-    private int endOfEqual(int from, int to, int count) {
-        int end = to + 1;
-        while (end < count && sorter.levelAt(end) == UpdateSorter.EQUAL) {
-            end++;
+        if (end == -1) {
+            end = to + 1;
+            while (end < count && sorter.levelAt(end) == UpdateSorter.EQUAL) {
+                end++;
+            }
         }
-        levels = room(LEVELS, end - from);
-        for (int i = 1; i < end - from; i++) {
-            segment.set(Layouts.BYTE, levels + i, UpdateSorter.EQUAL);
-        }
-        segment.set(Layouts.BYTE, levels, UpdateSorter.NEW_KEY);
         return end;
     }
 
@@ -152,17 +141,103 @@ final class UpdateFolder implements AutoCloseable {
     }
 
     /** Selects the rows of a block that become keys, vals and updates, with the bounds between. */
-    private void select(long words, int count, Column diffs) {
-        boolean equal = hasEqual(segment, levels, count);
-        summed = false;
-        keyWords = room(KEY_WORDS, (long) count * Long.BYTES);
-        valWords = room(VAL_WORDS, (long) count * Long.BYTES);
-        keyBounds = room(KEY_BOUNDS, (count + 1L) * Integer.BYTES);
-        valBounds = room(VAL_BOUNDS, (count + 1L) * Integer.BYTES);
+    private void select(int from, int to, long words, Column diffs) {
+        int count = to - from;
+        keyWords = room(KEY_WORDS, (count + 1L) * Long.BYTES);
+        valWords = room(VAL_WORDS, (count + 1L) * Long.BYTES);
         updateWords = room(UPDATE_WORDS, (count + 1L) * Long.BYTES);
+        keyBounds = room(KEY_BOUNDS, (count + 2L) * Integer.BYTES);
+        valBounds = room(VAL_BOUNDS, (count + 2L) * Integer.BYTES);
         keyCount = 0;
         valCount = 0;
         updateCount = 0;
+        summed = false;
+        if (sorter.areUpdates(from, to)) {
+            selectGroups(words, count, sorter.keyBits(), sorter.valBits());
+            updateWords = words;
+            updateCount = count;
+        } else if (sorter.areValsUpdates() && type.diff() == DiffType.COUNT && diffs.isConstant()) {
+            sums = room(SUMS, (count + 1L) * Long.BYTES);
+            summed = true;
+            selectVals(words, count, sorter.keyBits(), sorter.valBits(), sums);
+            valWords = updateWords;
+            multiply(diffs.longAt(0), sums);
+        } else {
+            levels = room(LEVELS, count);
+            sorter.levels(from, to, levels);
+            segment.set(Layouts.BYTE, levels, UpdateSorter.NEW_KEY);
+            fold(words, count, diffs);
+        }
+        Words.setInt(segment, keyBounds, keyCount, (int) valCount);
+        if (valCount < updateCount) {
+            Words.setInt(segment, valBounds, valCount, (int) updateCount);
+        }
+    }
+
+    /** Selects keys and vals of rows none of which are equal. */
+    private void selectGroups(long words, int count, long keyBits, long valBits) {
+        int key = 0;
+        int val = 0;
+        long before = ~Words.getLong(segment, words, 0);
+        for (int i = 0; i < count; i++) {
+            long word = Words.getLong(segment, words, i);
+            long difference = word ^ before;
+            Words.setLong(segment, keyWords, key, word);
+            Words.setInt(segment, keyBounds, key, val);
+            Words.setLong(segment, valWords, val, word);
+            Words.setInt(segment, valBounds, val, i);
+            key += (difference & keyBits) != 0 ? 1 : 0;
+            val += (difference & valBits) != 0 ? 1 : 0;
+            before = word;
+        }
+        keyCount = key;
+        valCount = val;
+        startWhatIsAlike(words, keyBits, valBits);
+    }
+
+    /** The first row starts a key and a val also if no bit says so. */
+    private void startWhatIsAlike(long words, long keyBits, long valBits) {
+        if (keyBits == 0) {
+            Words.setLong(segment, keyWords, 0, Words.getLong(segment, words, 0));
+            Words.setInt(segment, keyBounds, 0, 0);
+            keyCount = 1;
+        }
+        if (valBits == 0) {
+            Words.setLong(segment, valWords, 0, Words.getLong(segment, words, 0));
+            Words.setInt(segment, valBounds, 0, 0);
+            valCount = 1;
+        }
+    }
+
+    /** Selects keys and vals of rows at one time: without a branch, by writing every place. */
+    private void selectVals(long words, int count, long keyBits, long valBits, long starts) {
+        int key = 0;
+        int val = 0;
+        long before = ~Words.getLong(segment, words, 0);
+        for (int i = 0; i < count; i++) {
+            long word = Words.getLong(segment, words, i);
+            long difference = word ^ before;
+            Words.setLong(segment, keyWords, key, word);
+            Words.setInt(segment, keyBounds, key, val);
+            Words.setLong(segment, updateWords, val, word);
+            Words.setLong(segment, starts, val, i);
+            key += (difference & keyBits) != 0 ? 1 : 0;
+            val += (difference & valBits) != 0 ? 1 : 0;
+            before = word;
+        }
+        keyCount = key;
+        valCount = val;
+        startWhatIsAlike(words, keyBits, valBits);
+        if (valBits == 0) {
+            Words.setLong(segment, updateWords, 0, Words.getLong(segment, words, 0));
+            Words.setLong(segment, starts, 0, 0);
+        }
+        updateCount = valCount;
+        Words.setLong(segment, starts, updateCount, count);
+    }
+
+    private void fold(long words, int count, Column diffs) {
+        boolean equal = hasEqual(segment, levels, count);
         if (type.diff() == DiffType.UPSERT) {
             foldUpserts(words, count, diffs);
         } else if (equal && !diffs.isConstant()) {
@@ -178,8 +253,6 @@ final class UpdateFolder implements AutoCloseable {
                 summed = true;
             }
         }
-        Words.setInt(segment, keyBounds, keyCount, (int) valCount);
-        Words.setInt(segment, valBounds, valCount, (int) updateCount);
     }
 
     private static boolean hasEqual(MemorySegment segment, long levels, int count) {
@@ -322,7 +395,11 @@ final class UpdateFolder implements AutoCloseable {
             view.valBounds().bind(1, segment, 0, valCount);
         } else {
             Gather.bindBounds(segment, keyBounds, keyCount, view.keyBounds());
-            Gather.bindBounds(segment, valBounds, valCount, view.valBounds());
+            if (valCount == updateCount) {
+                view.valBounds().bind(1, segment, 0, valCount);
+            } else {
+                Gather.bindBounds(segment, valBounds, valCount, view.valBounds());
+            }
         }
     }
 

@@ -38,6 +38,8 @@ final class UpdateSorter implements AutoCloseable {
     /** From here on insertion with whole comparisons loses to packing again. */
     private static final int INSERTION_MAX = 16;
 
+    private static final int SAMPLE = 64;
+
     private final MemorySegment segment;
     private final RadixSort radix = new RadixSort();
     private final RowWords words;
@@ -149,10 +151,28 @@ final class UpdateSorter implements AutoCloseable {
         return levelOf(difference, rowBits, bitsBelowKeys, bitsBelowVals);
     }
 
+    /** The bits of complete words that are of keys. */
+    long keyBits() {
+        int low = rowBits + bitsBelowKeys;
+        return low == Long.SIZE ? 0 : -1L << low;
+    }
+
+    /** The bits of complete words that are of keys and vals. */
+    long valBits() {
+        int low = rowBits + bitsBelowVals;
+        return low == Long.SIZE ? 0 : -1L << low;
+    }
+
+    /** Whether it is known that each val has one time. */
+    boolean areValsUpdates() {
+        return complete && bitsBelowVals == 0;
+    }
+
     /** Whether each of the places {@code (from, to)} starts a key. */
-    boolean isDistinct(int from, int to) {
+    boolean areKeys(int from, int to) {
         if (complete) {
-            return differ(segment, at, from + 1, to, rowBits + bitsBelowKeys);
+            return (bitsBelowKeys == 0 && radix.foundDistinct())
+                    || differ(from, to, rowBits + bitsBelowKeys);
         }
         int highest = NEW_KEY;
         for (int i = from + 1; i < to; i++) {
@@ -161,14 +181,29 @@ final class UpdateSorter implements AutoCloseable {
         return highest == NEW_KEY;
     }
 
+    /**
+     * Whether it is known that none of the places {@code (from, to)} is equal to the one before.
+     */
+    boolean areUpdates(int from, int to) {
+        return complete && differ(from, to, rowBits);
+    }
+
+    private boolean differ(int from, int to, int shift) {
+        // what is equal often is so soon
+        int start = Math.min(to, from + SAMPLE);
+        return differ(segment, at, from + 1, start, shift) && differ(segment, at, start, to, shift);
+    }
+
     private static boolean differ(MemorySegment segment, long words, int from, int to, int shift) {
         if (shift == Long.SIZE) {
-            return from == to;
+            return from >= to;
         }
+        // two addresses and one index: the compiler makes vectors of it
+        long behind = words - Long.BYTES;
         long all = -1;
         for (int i = from; i < to; i++) {
             long difference =
-                    (Words.getLong(segment, words, i) ^ Words.getLong(segment, words, i - 1L))
+                    (Words.getLong(segment, words, i) ^ Words.getLong(segment, behind, i))
                             >>> shift;
             // negative unless it is zero
             all &= difference | -difference;
