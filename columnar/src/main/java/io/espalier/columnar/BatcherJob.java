@@ -25,6 +25,9 @@ final class BatcherJob implements AutoCloseable {
     private @Nullable ChainBuilder rest;
     private boolean inStep;
 
+    /** Null when there is nothing to merge, or it was told. */
+    private @Nullable MergeEvent event;
+
     private BatcherJob(
             List<Batch> inputs,
             long timeMin,
@@ -61,6 +64,7 @@ final class BatcherJob implements AutoCloseable {
         DeferringSink shipped = new DeferringSink(pager, chain.type(), depth);
         DeferringSink kept = new DeferringSink(pager, chain.type(), depth);
         BatcherJob job = new BatcherJob(inputs, timeMin(inputs), depth, shipped, kept);
+        job.begin();
         job.merge = new Merge(inputs, true, 0, chain.start(kept));
         return job;
     }
@@ -77,6 +81,7 @@ final class BatcherJob implements AutoCloseable {
         job.before = before;
         job.rest = rest;
         job.split = split;
+        job.begin();
         job.merge = new Merge(inputs, true, 0, chain.start(split));
         return job;
     }
@@ -128,6 +133,21 @@ final class BatcherJob implements AutoCloseable {
             inStep = false;
             handOver();
         }
+        if (event != null) {
+            event.commit(
+                    inputs.size(),
+                    depth,
+                    inputBytes,
+                    inputUpdates,
+                    shipped.batch(),
+                    kept.batch());
+            event = null;
+        }
+    }
+
+    private void begin() {
+        event = new MergeEvent();
+        event.begin();
     }
 
     private void handOver() {

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
@@ -48,6 +49,7 @@ public final class Pager implements AutoCloseable {
 
     private final AtomicLong open = new AtomicLong();
     private final AtomicBoolean closed = new AtomicBoolean();
+    private final Set<PagerRegistration> registrations = ConcurrentHashMap.newKeySet();
     private final LongAdder files = new LongAdder();
     private final LongAdder fileBytes = new LongAdder();
 
@@ -241,6 +243,22 @@ public final class Pager implements AutoCloseable {
                         fileWindow.droppedBytes()));
     }
 
+    /**
+     * Shows the statistics as a {@link PagerMXBean} named {@code io.espalier:type=Pager,name=...}
+     * on the platform's server of managed beans, until the answer or this pager is closed.
+     *
+     * @param name what to call it there; quoted if it has signs that such names do not allow
+     * @throws IllegalStateException if a pager has that name already, or this one is closed
+     */
+    public PagerRegistration register(String name) {
+        if (closed.get()) {
+            throw new IllegalStateException("pager is closed");
+        }
+        PagerRegistration registration = PagerRegistration.of(this, name, registrations::remove);
+        registrations.add(registration);
+        return registration;
+    }
+
     /** The memory that images and mapped files are in. */
     public NativeMemory memory() {
         return memory;
@@ -326,6 +344,7 @@ public final class Pager implements AutoCloseable {
             }
             throw e;
         }
+        registrations.forEach(PagerRegistration::close);
         if (writers != null) {
             writers.close();
         }

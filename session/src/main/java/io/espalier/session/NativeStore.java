@@ -69,11 +69,27 @@ final class NativeStore implements Store {
         try {
             TraceStore traces =
                     TraceStore.open(directory, mode(options), pager, TraceStoreOptions.defaults());
+            if (options.managed()) {
+                // taken out when the pager is closed
+                register(pager, directory, traces);
+            }
             done = true;
             return new NativeStore(directory, options, memory, pager, traces);
         } finally {
             if (!done) {
                 close(pager, memory);
+            }
+        }
+    }
+
+    private static void register(Pager pager, Path directory, TraceStore traces) {
+        boolean done = false;
+        try {
+            pager.register(directory.toAbsolutePath().normalize().toString());
+            done = true;
+        } finally {
+            if (!done) {
+                traces.close();
             }
         }
     }

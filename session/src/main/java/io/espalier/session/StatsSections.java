@@ -37,8 +37,13 @@ final class StatsSections {
                 memoryStats,
                 List.of(
                         spill(spill),
+                        writers(spill.writers()),
+                        prefetch(spill.prefetch()),
                         latency("pageOutLatency", spill.pagedOut().latency()),
                         latency("pageInLatency", spill.pagedIn().latency()),
+                        latency("fetchLatency", spill.pagedIn().fetchLatency()),
+                        latency("writeQueueLatency", spill.writers().queueLatency()),
+                        latency("backPressureLatency", spill.writers().backPressureLatency()),
                         files(spill),
                         compaction(traces.compactionStats())));
     }
@@ -47,22 +52,52 @@ final class StatsSections {
         return StoreStats.Section.named("spill")
                 .with("images", spill.images().count())
                 .with("imagesPaged", spill.images().pagedCount())
+                .with("residentBytes", spill.images().residentBytes())
+                .with("copyBytes", spill.images().copyBytes())
+                .with("pagedRawBytes", spill.images().pagedRawBytes())
+                .with("pagedStoredBytes", spill.images().pagedStoredBytes())
                 .with("pins", spill.policy().pins())
+                .with("pinsOpen", spill.images().pinsOpen())
                 .with("pageOuts", spill.pagedOut().count())
                 .with("pagedOutRawBytes", spill.pagedOut().rawBytes())
                 .with("pagedOutStoredBytes", spill.pagedOut().storedBytes())
                 .with("pageOutFailures", spill.pagedOut().failures())
                 .with("pageIns", spill.pagedIn().count())
                 .with("pagedInRawBytes", spill.pagedIn().rawBytes())
+                .with("pagedInStoredBytes", spill.pagedIn().storedBytes())
                 .with("damagedPages", spill.pagedIn().damaged())
                 .with("evictions", spill.policy().evictions())
+                .with("evictionsFree", spill.policy().evictionsFree())
                 .with("secondChances", spill.policy().secondChances())
                 .with("writesElided", spill.policy().writesElided())
                 .with("writesElidedBytes", spill.policy().writesElidedBytes())
                 .with("segments", spill.segments().count())
+                .with("segmentsBytes", spill.segments().sizeBytes())
                 .with("segmentsUsedBytes", spill.segments().usedBytes())
                 .with("freeExtents", spill.segments().freeExtents())
+                .with("freeBytes", spill.segments().freeBytes())
+                .with("freeBackedBytes", spill.segments().freeBackedBytes())
                 .with("punchedBytes", spill.segments().punchedBytes());
+    }
+
+    private static StoreStats.Section writers(SpillStats.Writers writers) {
+        return StoreStats.Section.named("spillWriters")
+                .with("queued", writers.queued())
+                .with("queuedBytes", writers.queuedBytes())
+                .with("writes", writers.writes())
+                .with("cancelled", writers.cancelled())
+                .with("cancelledBytes", writers.cancelledBytes())
+                .with("withdrawn", writers.withdrawn())
+                .with("backPressures", writers.backPressures());
+    }
+
+    private static StoreStats.Section prefetch(SpillStats.Prefetch prefetch) {
+        return StoreStats.Section.named("prefetch")
+                .with("count", prefetch.count())
+                .with("refused", prefetch.refused())
+                .with("hits", prefetch.hits())
+                .with("wasted", prefetch.wasted())
+                .with("heldBytes", prefetch.heldBytes());
     }
 
     private static StoreStats.Section latency(String name, SpillStats.Latency latency) {
@@ -70,11 +105,14 @@ final class StatsSections {
                 .with("count", latency.count())
                 .with("p50Nanos", latency.p50Nanos())
                 .with("p99Nanos", latency.p99Nanos())
+                .with("p999Nanos", latency.p999Nanos())
                 .with("maxNanos", latency.maxNanos());
     }
 
     private static StoreStats.Section files(SpillStats spill) {
         return StoreStats.Section.named("mappedFiles")
+                .with("pageBytes", spill.mapped().pageBytes())
+                .with("pageDrops", spill.mapped().pageDrops())
                 .with("count", spill.mapped().fileCount())
                 .with("sizeBytes", spill.mapped().fileBytes())
                 .with("touchedBytes", spill.mapped().fileTouchedBytes())

@@ -12,8 +12,12 @@ package io.espalier.session;
  *     as of an epoch and for {@code changes} since one; {@link #HISTORY_ALL} keeps them all. Takes
  *     effect on a table with each commit that writes to it; what is older is folded as compaction
  *     comes by
+ * @param managed whether the store's pager is shown to management tools while it is open, as {@code
+ *     io.espalier:type=Pager,name=} and the store's folder; see {@link
+ *     io.espalier.pager.PagerMXBean}
  */
-public record StoreOptions(boolean create, boolean readOnly, long budgetBytes, long historyEpochs) {
+public record StoreOptions(
+        boolean create, boolean readOnly, long budgetBytes, long historyEpochs, boolean managed) {
 
     /** The budget if none is given: 64 MiB. */
     public static final long BUDGET_BYTES_DEFAULT = 64L << 20;
@@ -41,26 +45,31 @@ public record StoreOptions(boolean create, boolean readOnly, long budgetBytes, l
 
     /** An existing store, to be read and written, with the default budget and all history. */
     public static StoreOptions defaults() {
-        return new StoreOptions(false, false, BUDGET_BYTES_DEFAULT, HISTORY_ALL);
+        return new StoreOptions(false, false, BUDGET_BYTES_DEFAULT, HISTORY_ALL, false);
     }
 
     /** The same, but an absent store is made, or is not. */
     public StoreOptions withCreate(boolean create) {
-        return new StoreOptions(create, readOnly, budgetBytes, historyEpochs);
+        return new StoreOptions(create, readOnly, budgetBytes, historyEpochs, managed);
     }
 
     /** The same, but only for reading, or not. */
     public StoreOptions withReadOnly(boolean readOnly) {
-        return new StoreOptions(create, readOnly, budgetBytes, historyEpochs);
+        return new StoreOptions(create, readOnly, budgetBytes, historyEpochs, managed);
     }
 
     /** The same with another budget. */
     public StoreOptions withBudgetBytes(long budgetBytes) {
-        return new StoreOptions(create, readOnly, budgetBytes, historyEpochs);
+        return new StoreOptions(create, readOnly, budgetBytes, historyEpochs, managed);
     }
 
     /** The same with another length of history. */
     public StoreOptions withHistoryEpochs(long historyEpochs) {
-        return new StoreOptions(create, readOnly, budgetBytes, historyEpochs);
+        return new StoreOptions(create, readOnly, budgetBytes, historyEpochs, managed);
+    }
+
+    /** The same, but shown to management tools, or not. */
+    public StoreOptions withManaged(boolean managed) {
+        return new StoreOptions(create, readOnly, budgetBytes, historyEpochs, managed);
     }
 }
