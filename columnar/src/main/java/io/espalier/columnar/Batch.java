@@ -21,6 +21,9 @@ public final class Batch implements Run, AutoCloseable {
     private long sizeBytes;
     private boolean closed;
 
+    /** The chunk that was opened last: who opens one after the other soon wants the next. */
+    private long opened = -1;
+
     /** An empty batch. */
     public Batch(TrieType type) {
         this.type = type;
@@ -168,7 +171,16 @@ public final class Batch implements Run, AutoCloseable {
 
     @Override
     public ChunkPin open(long index, TrieView view) {
-        return chunk(index).open(view);
+        ChunkPin pin = chunk(index).open(view);
+        boolean inOrder = index == opened + 1;
+        opened = index;
+        if (inOrder && index + 1 < chunkCount()) {
+            Chunk next = chunks.get((int) index + 1);
+            if (next != null) {
+                next.prefetch();
+            }
+        }
+        return pin;
     }
 
     @Override

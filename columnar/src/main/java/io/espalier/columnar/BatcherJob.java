@@ -135,12 +135,7 @@ final class BatcherJob implements AutoCloseable {
         }
         if (event != null) {
             event.commit(
-                    inputs.size(),
-                    depth,
-                    inputBytes,
-                    inputUpdates,
-                    shipped.batch(),
-                    kept.batch());
+                    inputs.size(), depth, inputBytes, inputUpdates, shipped.batch(), kept.batch());
             event = null;
         }
     }

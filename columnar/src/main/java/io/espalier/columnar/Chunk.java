@@ -151,6 +151,15 @@ public final class Chunk implements AutoCloseable {
         return image.isResident();
     }
 
+    /**
+     * Asks for the body to be brought in ahead: a wish, which costs the caller next to nothing.
+     *
+     * @throws IllegalStateException if the chunk is closed
+     */
+    public void prefetch() {
+        image.prefetch();
+    }
+
     /** The pager's handle on the body, for tests and explicit policy. */
     public Image image() {
         return image;

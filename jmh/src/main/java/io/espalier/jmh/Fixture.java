@@ -51,6 +51,9 @@ final class Fixture implements AutoCloseable {
         PagerOptions options =
                 PagerOptions.in(spill)
                         .withCodecPolicy(CodecPolicy.always(where.codec()))
+                        // what is paged is so at once, and stays so until it is pinned
+                        .withWriters(0, 1)
+                        .withPrefetchBytes(0)
                         .withWindows(0, 0);
         results = Pager.open(memory, MemoryBudget.unlimited(), options);
         inputs =

@@ -267,7 +267,8 @@ public final class Image implements AutoCloseable {
     /**
      * Asks for the bytes to be brought in ahead of a pin that is to come soon: a thread of the
      * pager reads, checks and decodes them, and they are held until then, as far as {@link
-     * PagerOptions#prefetchBytes} goes. It is a wish: it may do less, or nothing. Never waits.
+     * PagerOptions#prefetchBytes} goes. Without such threads the system is asked to read ahead. It
+     * is a wish: it may do less, or nothing. Never waits.
      *
      * @throws IllegalStateException if this image is closed
      */
@@ -277,7 +278,7 @@ public final class Image implements AutoCloseable {
         }
         try {
             checkOpen();
-            if (lease != null || inPlace || ahead != Ahead.NO) {
+            if (lease != null || inPlace || ahead != Ahead.NO || !pager.readsAhead()) {
                 return;
             }
             if (pager.hasWriters()) {

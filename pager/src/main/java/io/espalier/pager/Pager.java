@@ -43,6 +43,7 @@ public final class Pager implements AutoCloseable {
     private final Residency residency;
     private final FileWindow fileWindow;
     private final boolean hasWriters;
+    private final boolean readsAhead;
 
     /** Null if there are none, or they are a test's. */
     private final @Nullable SpillWriters writers;
@@ -68,6 +69,7 @@ public final class Pager implements AutoCloseable {
         this.space = new SpillSpace(memory, options, opener);
         this.store = new PageStore(memory, options, space, counters);
         this.hasWriters = options.writerThreads() > 0;
+        this.readsAhead = options.prefetchBytes() > 0;
         this.writers =
                 hasWriters && executor == null ? new SpillWriters(options.writerThreads()) : null;
         this.residency = new Residency(budget, options, counters, executor(executor, writers));
@@ -272,6 +274,11 @@ public final class Pager implements AutoCloseable {
     /** Whether there are threads that write and read ahead. */
     boolean hasWriters() {
         return hasWriters;
+    }
+
+    /** Whether it makes sense to ask for anything ahead. */
+    boolean readsAhead() {
+        return readsAhead;
     }
 
     PageStore store() {

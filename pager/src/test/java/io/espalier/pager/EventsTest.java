@@ -77,7 +77,11 @@ final class EventsTest {
                 evictions.stream().filter(e -> e.getBoolean("copy")).count());
         assertTrue(evictions.stream().anyMatch(e -> e.getInt("depth") == 2));
         // the tools show sizes as such
-        assertNotNull(outs.getFirst().getEventType().getField("rawBytes").getAnnotation(DataAmount.class));
+        assertNotNull(
+                outs.getFirst()
+                        .getEventType()
+                        .getField("rawBytes")
+                        .getAnnotation(DataAmount.class));
         assertEquals("Page Out", outs.getFirst().getEventType().getLabel());
     }
 

@@ -49,13 +49,14 @@ class StoreStatsTest {
             store.commit();
             StoreStats stats = store.stats();
             assertTrue(
-                    stats.sections().stream().map(StoreStats.Section::name).toList()
+                    stats.sections().stream()
+                            .map(StoreStats.Section::name)
+                            .toList()
                             .containsAll(SECTIONS));
             long pageOuts = value(stats, "spill", "pageOuts");
             assertTrue(pageOuts > 0, "a budget of 1 MiB and 6 MiB of values");
             assertEquals(pageOuts, value(stats, "pageOutLatency", "count"));
-            assertEquals(
-                    value(stats, "spill", "pageIns"), value(stats, "pageInLatency", "count"));
+            assertEquals(value(stats, "spill", "pageIns"), value(stats, "pageInLatency", "count"));
             assertTrue(value(stats, "spillWriters", "writes") <= pageOuts);
             assertEquals(
                     value(stats, "spillWriters", "backPressures"),
