@@ -18,13 +18,18 @@
  * <p>A {@link io.espalier.pager.MappedFile} is the other kind of cold bytes: a durable file, read
  * where it is mapped, of which a bounded part stays in memory.
  *
- * <p>Resident bytes stay within: the budget; the slack, and one image for each thread that adopts;
- * what is pinned; the two windows of mapped bytes; one encoded image for each thread that writes.
- * {@link io.espalier.pager.PagerOptions} has the sizes, {@link io.espalier.pager.SpillStats} tells
- * what was done.
+ * <p>Writing and reading ahead are done by a few threads of the pager's own, so that those who make
+ * images wait only when the debt exceeds the slack: what waits for a writer, or is written, is part
+ * of the slack. An image that dies while it waits is not written.
+ *
+ * <p>Resident bytes stay within: the budget; the slack, and one image for each thread that adopts
+ * or writes; what is pinned; what was read ahead; the two windows of mapped bytes; one encoded
+ * image for each thread that writes. {@link io.espalier.pager.PagerOptions} has the sizes, {@link
+ * io.espalier.pager.SpillStats} tells what was done.
  *
  * <p>Read in this order: Pager, Image, Pin, PagerOptions, CodecPolicy; then, inside, Residency (who
- * goes), PageStore (how it is written and read), SpillSpace and SpillSegment (where it is put).
+ * goes, and when), SpillWriters, PageStore (how it is written and read), SpillSpace and
+ * SpillSegment (where it is put).
  */
 @NullMarked
 package io.espalier.pager;

@@ -128,6 +128,43 @@ final class FaultTest {
     }
 
     @Test
+    void whicheverWriteFailsNothingIsLost() {
+        // fails if one failure among many writes, in front or behind, costs an image or a place
+        for (int writers = 0; writers < 2; writers++) {
+            for (int n = 0; n < 12; n++) {
+                FaultyDisk disk = new FaultyDisk();
+                ManualExecutor turns = new ManualExecutor();
+                int threads = writers;
+                try (Fixture f =
+                        new Fixture(
+                                16 * KIB,
+                                o -> o.withWriters(threads, 8).withSlackBytes(64 * KIB),
+                                disk::open,
+                                turns)) {
+                    List<Image> images = new ArrayList<>();
+                    disk.failWrite(n);
+                    for (int i = 0; i < 16; i++) {
+                        images.add(f.adopt(8 * KIB, i));
+                        if (i % 3 == 0) {
+                            turns.runOne();
+                        }
+                    }
+                    turns.runAll();
+                    f.pager.relieve();
+                    assertEquals(1, disk.failures());
+                    assertEquals(1, f.pager.stats().pagedOut().failures());
+                    assertEquals(14, f.pager.stats().images().pagedCount());
+                    for (int i = 0; i < images.size(); i++) {
+                        f.assertHolds(images.get(i), i);
+                        images.get(i).close();
+                    }
+                    assertEquals(0, f.pager.stats().segments().usedBytes());
+                }
+            }
+        }
+    }
+
+    @Test
     void aDirectoryThatCannotBeMadeIsTriedAgain(@TempDir Path folder) throws IOException {
         // fails if the first failure is remembered, or the message does not name the directory
         Path blocked = Files.writeString(folder.resolve("file"), "x").resolve("spill");
@@ -177,6 +214,13 @@ final class FaultTest {
             disk.unreadable = true;
             DamagedPageException e = assertThrows(DamagedPageException.class, image::pin);
             Fixture.assertSays(e, "Input/output error");
+            disk.unreadable = false;
+            disk.garbage = true;
+            e = assertThrows(DamagedPageException.class, image::pin);
+            Fixture.assertSays(e, "expected 0x");
+            assertEquals(0, f.budget.usedBytes());
+            disk.garbage = false;
+            f.assertHolds(image, 1);
             image.close();
         }
     }

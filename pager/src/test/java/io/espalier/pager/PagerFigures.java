@@ -7,8 +7,10 @@ import io.espalier.memory.MemoryBudget;
 import io.espalier.memory.NativeMemory;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -33,18 +35,19 @@ final class PagerFigures {
                         : Files.createTempDirectory("espalier-pager-figures");
         System.out.println("MB/s of raw bytes, best of " + ROUNDS + ", images of 2 MiB");
         System.out.println(
-                "codec  page out  pin+copy paged (first/again)  pin+unpin us  pin resident ns"
+                "codec  page out  channel  pin+copy paged (first/again)  pin+unpin us  pin resident ns"
                         + "  ratio");
         for (Codec codec : Codec.values()) {
             row(directory, codec);
         }
     }
 
-    private static void row(Path directory, Codec codec) {
+    private static void row(Path directory, Codec codec) throws IOException {
         NativeMemory memory = NativeMemory.open();
         PagerOptions options =
                 PagerOptions.in(directory)
                         .withCodecPolicy(CodecPolicy.always(codec))
+                        .withWriters(0, 1)
                         .withWindows(0, 0);
         Pager pager = Pager.open(memory, new MemoryBudget(IMAGE_BYTES * IMAGES * 2), options);
         MemorySegment bytes = memory.segment();
@@ -58,6 +61,7 @@ final class PagerFigures {
         double residentNanos = Double.MAX_VALUE;
         double copy = 0;
         double checksum = 0;
+        double channel = 0;
         double ratio = 0;
         for (int round = 0; round < ROUNDS; round++) {
             List<Image> images = new ArrayList<>();
@@ -86,6 +90,7 @@ final class PagerFigures {
                 }
             }
             residentNanos = Math.min(residentNanos, (System.nanoTime() - start) / (100.0 * IMAGES));
+            channel = Math.max(channel, channelRate(directory, memory, images));
             start = System.nanoTime();
             for (Image image : images) {
                 image.pageOut();
@@ -119,11 +124,31 @@ final class PagerFigures {
             images.forEach(Image::close);
         }
         System.out.printf(
-                "%-5s %9.0f %14.0f / %.0f %22.1f %14.1f %8.2f   (resident copy %.0f, crc %.0f)%n",
-                codec, out, in, again, pinMicros, residentNanos, ratio, copy, checksum);
+                "%-5s %9.0f %8.0f %14.0f / %.0f %22.1f %14.1f %8.2f   (resident copy %.0f, crc %.0f)%n",
+                codec, out, channel, in, again, pinMicros, residentNanos, ratio, copy, checksum);
         target.close();
         pager.close();
         memory.close();
+    }
+
+    /** The same bytes to a new file through a channel: what the system can do at best. */
+    private static double channelRate(Path directory, NativeMemory memory, List<Image> images)
+            throws IOException {
+        Path file = Files.createTempFile(directory, "figures", ".tmp");
+        try (FileChannel out =
+                FileChannel.open(
+                        file, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE)) {
+            long start = System.nanoTime();
+            for (Image image : images) {
+                try (Pin pin = image.pin()) {
+                    var buffer = memory.segment().asSlice(pin.offset(), IMAGE_BYTES).asByteBuffer();
+                    while (buffer.hasRemaining()) {
+                        out.write(buffer);
+                    }
+                }
+            }
+            return perSecond(IMAGE_BYTES * (double) images.size(), start);
+        }
     }
 
     private static double perSecond(double bytes, long startNanos) {
