@@ -2,6 +2,7 @@ package io.espalier.columnar;
 
 import io.espalier.memory.Lease;
 import io.espalier.memory.NativeBuffer;
+import io.espalier.memory.NativeMemory;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
@@ -52,6 +53,11 @@ public final class ChainBuilder implements AutoCloseable {
     /** A shared chunk below the target, above everything sent; the builder is empty meanwhile. */
     private @Nullable Chunk pending;
 
+    /** The same of an image that was handed over; there is one of the two at most. */
+    private @Nullable Lease pendingImage;
+
+    private long pendingBytes;
+
     /**
      * Starts a chain.
      *
@@ -72,6 +78,10 @@ public final class ChainBuilder implements AutoCloseable {
     /** The type of the chunks. */
     public TrieType type() {
         return builder.type();
+    }
+
+    NativeMemory memory() {
+        return builder.memory();
     }
 
     /**
@@ -186,13 +196,28 @@ public final class ChainBuilder implements AutoCloseable {
      * @return whether it was shared
      */
     boolean shareChunk(Chunk chunk) {
-        checkOpen();
         long size = chunk.flatBytes();
         if (chunk.exceeds(targetBytes)) {
             return false;
         }
-        if (pending != null) {
-            if (pending.flatBytes() + size <= targetBytes) {
+        if (!standsBeside(size)) {
+            return false;
+        }
+        if (size < targetBytes) {
+            pending = chunk.share();
+            pendingBytes = size;
+            return true;
+        }
+        return sink.offer(chunk);
+    }
+
+    /**
+     * Sends on what is there, if a whole chunk of a size can stand beside it; else does nothing.
+     */
+    private boolean standsBeside(long size) {
+        checkOpen();
+        if (pending != null || pendingImage != null) {
+            if (pendingBytes + size <= targetBytes) {
                 return false;
             }
             sendPending();
@@ -204,17 +229,17 @@ public final class ChainBuilder implements AutoCloseable {
             seal();
         }
         room = 0;
-        if (size < targetBytes) {
-            pending = chunk.share();
-            return true;
-        }
-        return sink.offer(chunk);
+        return true;
     }
 
     /** Sends the pending chunk, or copies it if the sink wants that. */
     private void sendPending() {
         Chunk chunk = pending;
-        if (chunk != null) {
+        Lease image = pendingImage;
+        if (image != null) {
+            pendingImage = null;
+            send(image);
+        } else if (chunk != null) {
             if (sink.offer(chunk)) {
                 pending = null;
                 chunk.close();
@@ -225,20 +250,22 @@ public final class ChainBuilder implements AutoCloseable {
     }
 
     /**
-     * Sends on a whole sealed image that was built for the same target, if it can stand beside its
-     * neighbours; else does nothing.
+     * Sends on a whole sealed image that lies above everything appended, if it can stand beside its
+     * neighbours and is not more than one update larger than the target; else does nothing.
      *
+     * @param image in the memory of this chain; taken as well if this throws
      * @return whether the lease is taken
      */
     boolean takeImage(Lease image, TrieView view) {
-        long size = view.flatBytes(0, view.keyCount(), 0, view.valCount(), 0, view.updateCount());
-        if (pending != null || size < targetBytes) {
+        long size = view.flatBytes();
+        if (size - view.flatBytesOfLast() >= targetBytes) {
             return false;
         }
         boolean done = false;
         try {
-            if (!builder.isEmpty()) {
-                seal();
+            if (!standsBeside(size)) {
+                done = true;
+                return false;
             }
             done = true;
         } finally {
@@ -246,8 +273,12 @@ public final class ChainBuilder implements AutoCloseable {
                 image.close();
             }
         }
-        room = 0;
-        sink.accept(image, view);
+        if (size < targetBytes) {
+            pendingImage = image;
+            pendingBytes = size;
+        } else {
+            sink.accept(image, view);
+        }
         return true;
     }
 
@@ -258,11 +289,21 @@ public final class ChainBuilder implements AutoCloseable {
         }
     }
 
-    /** Makes the pending chunk the start of the next one, by copy. */
+    /** Makes what is pending the start of the next chunk, by copy. */
     private void join() {
         checkOpen();
         Chunk chunk = pending;
-        if (chunk != null) {
+        Lease image = pendingImage;
+        if (image != null) {
+            sealed.bind(builder.memory(), image.offset());
+            try {
+                builder.meld(sealed);
+            } finally {
+                sealed.unbind();
+            }
+            pendingImage = null;
+            image.close();
+        } else if (chunk != null) {
             ChunkPin pin = chunk.open(sealed);
             try {
                 builder.meld(sealed);
@@ -392,6 +433,18 @@ public final class ChainBuilder implements AutoCloseable {
     private void seal() {
         Lease image = builder.seal();
         room = targetBytes;
+        send(image);
+    }
+
+    private void closePendingImage() {
+        Lease image = pendingImage;
+        if (image != null) {
+            pendingImage = null;
+            image.close();
+        }
+    }
+
+    private void send(Lease image) {
         sealed.bind(builder.memory(), image.offset());
         try {
             sink.accept(image, sealed);
@@ -415,6 +468,7 @@ public final class ChainBuilder implements AutoCloseable {
     public void close() {
         closed = true;
         room = 0;
+        closePendingImage();
         Chunk chunk = pending;
         pending = null;
         if (chunk != null) {

@@ -5,7 +5,7 @@ import io.espalier.memory.NativeMemory;
 import io.espalier.pager.Image;
 import io.espalier.pager.Pager;
 import io.espalier.pager.Pin;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
 
 /**
  * A sealed, immutable run of updates whose body is resident or paged, with what stays resident in
@@ -15,6 +15,9 @@ import java.util.concurrent.atomic.AtomicInteger;
  * <p>Thread-safe.
  */
 public final class Chunk implements AutoCloseable {
+
+    private static final AtomicIntegerFieldUpdater<Chunk> HOLDERS =
+            AtomicIntegerFieldUpdater.newUpdater(Chunk.class, "holders");
 
     private final NativeMemory memory;
     private final Image image;
@@ -26,7 +29,9 @@ public final class Chunk implements AutoCloseable {
     private final long flatBytesOfLast;
     private final long timeMin;
     private final long timeMax;
-    private final AtomicInteger holders = new AtomicInteger(1);
+
+    /** How many hold the chunk; updated by {@link #HOLDERS}, for an object less for each chunk. */
+    private volatile int holders = 1;
 
     private Chunk(Pager pager, Lease lease, Fence fence, TrieView view, int depth) {
         this.memory = pager.memory();
@@ -83,7 +88,7 @@ public final class Chunk implements AutoCloseable {
      * @throws IllegalStateException if the last hold was closed
      */
     public Chunk share() {
-        if (holders.getAndUpdate(n -> n == 0 ? 0 : n + 1) == 0) {
+        if (HOLDERS.getAndUpdate(this, n -> n == 0 ? 0 : n + 1) == 0) {
             throw closed();
         }
         return this;
@@ -140,7 +145,7 @@ public final class Chunk implements AutoCloseable {
      * @throws IllegalStateException if it is
      */
     public Fence fence() {
-        if (holders.get() == 0) {
+        if (holders == 0) {
             throw closed();
         }
         return fence;
@@ -172,7 +177,7 @@ public final class Chunk implements AutoCloseable {
      * @throws IllegalStateException if the chunk is closed
      */
     public ChunkPin open(TrieView view) {
-        if (holders.get() == 0) {
+        if (holders == 0) {
             throw closed();
         }
         Pin pin = image.pin();
@@ -189,6 +194,18 @@ public final class Chunk implements AutoCloseable {
         return new Opened(this, pin, view, view.binding());
     }
 
+    /**
+     * Copies the body of a paged chunk to memory of the caller: see {@link Image#readInto}.
+     *
+     * @return false if the body is in memory, and is to be {@linkplain #open opened}
+     */
+    boolean readInto(Lease target) {
+        if (holders == 0) {
+            throw closed();
+        }
+        return image.readInto(target);
+    }
+
     /** A pin, and the binding that ends with it. */
     private record Opened(Chunk chunk, Pin pin, TrieView view, long binding) implements ChunkPin {
         @Override
@@ -201,7 +218,7 @@ public final class Chunk implements AutoCloseable {
 
     @Override
     public void close() {
-        int before = holders.getAndUpdate(n -> n == 0 ? 0 : n - 1);
+        int before = HOLDERS.getAndUpdate(this, n -> n == 0 ? 0 : n - 1);
         if (before == 0) {
             throw closed();
         }

@@ -154,19 +154,15 @@ public final class Column {
      * keys of a chunk; else found out by comparing all, once for each binding.
      */
     boolean isAscending() {
-        if (!ascending) {
-            for (long i = 1; i < count; i++) {
-                if (compare(this, i - 1, this, i) >= 0) {
-                    return false;
-                }
-            }
-            ascending = true;
-        }
-        return true;
+        ascending = ascending || firstDescent() == count;
+        return ascending;
     }
 
     /** The first value that is not greater than the one before, or {@link #count()}. */
     long firstDescent() {
+        if (kind == ColumnType.Kind.LONG && encoding == TrieLayout.FIXED) {
+            return Words.firstDescent(segment, data, count);
+        }
         long i = 1;
         while (i < count && compare(this, i - 1, this, i) < 0) {
             i++;

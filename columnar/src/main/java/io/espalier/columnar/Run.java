@@ -38,7 +38,7 @@ public interface Run {
         return null;
     }
 
-    /** Chunk {@code index} if it is resident and may be shared. */
+    /** Chunk {@code index} if it may be shared, wherever its body is; the run still owns it. */
     default @Nullable Chunk shareable(long index) {
         return null;
     }

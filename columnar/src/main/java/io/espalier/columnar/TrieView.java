@@ -283,6 +283,15 @@ public final class TrieView {
         return payloads;
     }
 
+    /**
+     * Whether each key has one val with one update, so that key, val and update have the same index
+     * and one loop goes over all three. Loops over groups give the same, but where each group has
+     * one member, they cost several times what the reading does.
+     */
+    public boolean isSingle() {
+        return keyBounds.stride() == 1 && valBounds.stride() == 1;
+    }
+
     /** The first val of a key; of {@code keyCount()}, the number of vals. */
     public long valsFrom(long key) {
         return keyBounds.start(key);

@@ -151,17 +151,29 @@ final class Workloads {
     }
 
     private static long scan(TrieView view) {
+        return view.isSingle() ? scanSingles(view) : scanGroups(view);
+    }
+
+    private static long scanSingles(TrieView view) {
+        Column keys = view.keys();
+        long count = view.updateCount();
+        long sum = 0;
+        for (long i = 0; i < count; i++) {
+            sum += keys.segment().get(Layouts.LONG, keys.offsetOf(i));
+            sum += view.timeAt(i) ^ view.diffAt(i);
+        }
+        return sum;
+    }
+
+    private static long scanGroups(TrieView view) {
         Column keys = view.keys();
         long keyCount = view.keyCount();
         long sum = 0;
         for (long key = 0; key < keyCount; key++) {
             sum += keys.segment().get(Layouts.LONG, keys.offsetOf(key));
-            long valsTo = view.valsTo(key);
-            for (long val = view.valsFrom(key); val < valsTo; val++) {
-                long updatesTo = view.updatesTo(val);
-                for (long i = view.updatesFrom(val); i < updatesTo; i++) {
-                    sum += view.timeAt(i) ^ view.diffAt(i);
-                }
+            long updatesTo = view.updatesFromKey(key + 1);
+            for (long i = view.updatesFromKey(key); i < updatesTo; i++) {
+                sum += view.timeAt(i) ^ view.diffAt(i);
             }
         }
         return sum;

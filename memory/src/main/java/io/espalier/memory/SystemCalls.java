@@ -52,6 +52,7 @@ final class SystemCalls {
     private static final int MADV_POPULATE_READ = 22;
 
     private static final int EINTR = 4;
+    private static final int EIO = 5;
     private static final int EAGAIN = 11;
     private static final int EFAULT = 14;
     private static final int EINVAL = 22;
@@ -76,6 +77,9 @@ final class SystemCalls {
             Charset.forName(
                     System.getProperty("sun.jnu.encoding", "UTF-8"), Charset.defaultCharset());
 
+    private static final ThreadLocal<MemorySegment> CALL_STATES =
+            ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(CALL_STATE));
+
     private record Handles(
             MethodHandle mmap,
             MethodHandle munmap,
@@ -83,7 +87,8 @@ final class SystemCalls {
             MethodHandle open,
             MethodHandle lseek,
             MethodHandle close,
-            MethodHandle fallocate) {}
+            MethodHandle fallocate,
+            MethodHandle pread) {}
 
     private static final @Nullable Handles HANDLES = link();
 
@@ -118,7 +123,8 @@ final class SystemCalls {
                     handle("close", FunctionDescriptor.of(integer, integer)),
                     handle(
                             "fallocate",
-                            FunctionDescriptor.of(integer, integer, integer, word, word)));
+                            FunctionDescriptor.of(integer, integer, integer, word, word)),
+                    handle("pread", FunctionDescriptor.of(word, integer, address, word, word)));
         } catch (RuntimeException e) {
             // native access denied, or a libc without these names: the JDK-only way still works
             return null;
@@ -330,8 +336,9 @@ final class SystemCalls {
 
     /** Gives the advice; the answer is 0 or the errno. */
     private static int tryAdvise(MemorySegment range, int advice) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(CALL_STATE);
+        // with every lease that is used again: an arena each time would be garbage
+        MemorySegment state = CALL_STATES.get();
+        try {
             int result =
                     (int) handles().madvise().invokeExact(state, range, range.byteSize(), advice);
             return result == 0 ? 0 : errno(state);
@@ -340,9 +347,39 @@ final class SystemCalls {
         }
     }
 
-    /** Opens a file for {@link #mapFile}; the caller closes it by {@link #close}. */
+    /**
+     * Opens a file for {@link #mapFile} and {@link #read}; the caller closes it by {@link #close}.
+     */
     static int openForMapping(Path file) throws IOException {
         return open(file, O_RDONLY | O_CLOEXEC);
+    }
+
+    /** Reads from an open file; answers how many bytes, 0 at its end. */
+    static long read(int descriptor, MemorySegment target, long position) throws IOException {
+        MemorySegment state = CALL_STATES.get();
+        int error;
+        try {
+            do {
+                long count =
+                        (long)
+                                handles()
+                                        .pread()
+                                        .invokeExact(
+                                                state,
+                                                descriptor,
+                                                target,
+                                                target.byteSize(),
+                                                position);
+                if (count >= 0) {
+                    return count;
+                }
+                error = errno(state);
+            } while (error == EINTR);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+        throw new IOException(
+                error == EIO ? "Input/output error" : "pread failed with errno " + error);
     }
 
     /** Opens a file for {@link #punch}; the caller closes it by {@link #close}. */

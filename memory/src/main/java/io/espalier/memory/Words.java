@@ -105,6 +105,16 @@ public final class Words {
         }
     }
 
+    /** The first 64-bit word that is not greater than the one before it, or {@code count}. */
+    public static long firstDescent(MemorySegment segment, long offset, long count) {
+        for (long i = 1; i < count; i++) {
+            if (getLong(segment, offset, i - 1) >= getLong(segment, offset, i)) {
+                return i;
+            }
+        }
+        return count;
+    }
+
     /** Writes the same 64-bit word {@code count} times. */
     public static void fill(MemorySegment target, long targetOffset, long count, long value) {
         for (long i = 0; i < count; i++) {

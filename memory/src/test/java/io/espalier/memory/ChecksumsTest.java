@@ -32,6 +32,8 @@ final class ChecksumsTest {
         CRC32C expected = new CRC32C();
         expected.update(bytes, 0, size);
         MemorySegment.copy(bytes, 0, memory.segment(), Layouts.BYTE, offset, size);
-        assertEquals((int) expected.getValue(), Checksums.crc32c(memory.segment(), offset, size));
+        int value = (int) expected.getValue();
+        assertEquals(value, Checksums.crc32c(memory.segment(), offset, size));
+        assertEquals(value, Checksums.crc32cOfAllocated(memory.segment(), offset, size));
     }
 }

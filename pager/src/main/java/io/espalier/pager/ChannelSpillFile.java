@@ -1,6 +1,8 @@
 package io.espalier.pager;
 
+import io.espalier.memory.FileReads;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.AsynchronousFileChannel;
 import java.nio.file.Path;
@@ -11,6 +13,7 @@ import java.util.concurrent.AbstractExecutorService;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A spill file behind a channel.
@@ -24,16 +27,30 @@ final class ChannelSpillFile implements SpillFile {
 
     private final AsynchronousFileChannel channel;
 
-    private ChannelSpillFile(AsynchronousFileChannel channel) {
+    /** Reads without the objects that the channel makes; null where only the channel can. */
+    private final @Nullable FileReads reads;
+
+    private ChannelSpillFile(AsynchronousFileChannel channel, @Nullable FileReads reads) {
         this.channel = channel;
+        this.reads = reads;
     }
 
     static ChannelSpillFile open(Path file) throws IOException {
-        return new ChannelSpillFile(
-                AsynchronousFileChannel.open(
-                        file,
-                        Set.of(StandardOpenOption.READ, StandardOpenOption.WRITE),
-                        new CallerRuns()));
+        FileReads reads = FileReads.open(file);
+        boolean done = false;
+        try {
+            AsynchronousFileChannel channel =
+                    AsynchronousFileChannel.open(
+                            file,
+                            Set.of(StandardOpenOption.READ, StandardOpenOption.WRITE),
+                            new CallerRuns());
+            done = true;
+            return new ChannelSpillFile(channel, reads);
+        } finally {
+            if (!done && reads != null) {
+                reads.close();
+            }
+        }
     }
 
     @Override
@@ -44,6 +61,14 @@ final class ChannelSpillFile implements SpillFile {
     @Override
     public int read(ByteBuffer target, long position) throws IOException {
         return done(channel.read(target, position));
+    }
+
+    @Override
+    public long read(MemorySegment target, long offset, long bytes, long position)
+            throws IOException {
+        return reads != null
+                ? reads.read(position, target, offset, bytes)
+                : SpillFile.super.read(target, offset, bytes, position);
     }
 
     private static int done(Future<Integer> future) throws IOException {
@@ -62,6 +87,9 @@ final class ChannelSpillFile implements SpillFile {
 
     @Override
     public void close() throws IOException {
+        if (reads != null) {
+            reads.close();
+        }
         channel.close();
     }
 

@@ -161,6 +161,60 @@ public final class Image implements AutoCloseable {
         return new Pin(this, offset);
     }
 
+    /**
+     * Copies the bytes of a page to memory of the caller: from the file and through the codec, in
+     * one pass, without a mapping and without a copy that is charged to the budget. Nothing of it
+     * stays behind. Meanwhile the image counts as pinned; others pin and read it at the same time.
+     *
+     * @param target at least {@link #sizeBytes()} bytes, of any memory; undefined if this throws
+     * @return false if the bytes are in memory: nothing is copied then, and a pin costs nothing
+     * @throws DamagedPageException if the page does not hold what was written
+     * @throws IllegalArgumentException if the target is too small, or a mapped file
+     * @throws IllegalStateException if this image, or the target, is closed
+     */
+    public boolean readInto(Lease target) {
+        if (target.sizeBytes() < sizeBytes || target.isMapped()) {
+            throw new IllegalArgumentException(
+                    target
+                            + " as the target of an image of "
+                            + sizeBytes
+                            + " bytes; allocate one of that size");
+        }
+        long offset = target.offset();
+        long startNanos = System.nanoTime();
+        StoredPage from;
+        lock.lock();
+        try {
+            checkOpen();
+            if (lease != null || inPlace) {
+                return false;
+            }
+            if (ahead != Ahead.NO) {
+                endAhead(true); // it comes now
+            }
+            from = stored();
+            pins++;
+        } finally {
+            lock.unlock();
+        }
+        SpillCounters counters = pager.counters();
+        counters.pins.increment();
+        try {
+            PageInEvent event = new PageInEvent();
+            event.begin();
+            pager.store().read(from, target.memory().segment(), offset, sizeBytes);
+            long nanos = System.nanoTime() - startNanos;
+            counters.pagedIn(sizeBytes, from, nanos);
+            counters.fetched(nanos);
+            if (event.shouldCommit()) {
+                event.commit(sizeBytes, from, false);
+            }
+        } finally {
+            unpin();
+        }
+        return true;
+    }
+
     private void bringIn(boolean isAhead) {
         long startNanos = System.nanoTime();
         PageInEvent event = new PageInEvent();

@@ -1,6 +1,7 @@
 package io.espalier.pager;
 
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 
 /**
@@ -14,6 +15,15 @@ interface SpillFile extends AutoCloseable {
 
     /** Reads at most what remains in {@code target}; the answer is how many, -1 at the end. */
     int read(ByteBuffer target, long position) throws IOException;
+
+    /**
+     * Reads at most {@code bytes}, up to 2 GiB, into native memory; answers how many, 0 or -1 at
+     * the end.
+     */
+    default long read(MemorySegment target, long offset, long bytes, long position)
+            throws IOException {
+        return read(target.asSlice(offset, bytes).asByteBuffer(), position);
+    }
 
     @Override
     void close() throws IOException;

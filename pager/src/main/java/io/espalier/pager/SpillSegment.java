@@ -163,8 +163,7 @@ final class SpillSegment implements AutoCloseable {
         long done = 0;
         while (done < bytes) {
             long part = Math.min(PART_BYTES, bytes - done);
-            ByteBuffer buffer = target.asSlice(targetOffset + done, part).asByteBuffer();
-            int count = file.read(buffer, position + done);
+            long count = file.read(target, targetOffset + done, part, position + done);
             if (count <= 0) {
                 throw new EOFException(
                         "the file ends at " + (position + done) + ", expected " + sizeBytes);

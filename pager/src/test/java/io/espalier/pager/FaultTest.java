@@ -23,6 +23,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -41,17 +42,24 @@ final class FaultTest {
             long last = page.extent().position() + page.storedBytes() - 1;
             for (long at : new long[] {page.extent().position(), last}) {
                 flip(f, page, at);
-                DamagedPageException e = assertThrows(DamagedPageException.class, image::pin);
-                Fixture.assertSays(e, "espalier-spill-");
-                Fixture.assertSays(e, "at offset " + page.extent().position());
-                Fixture.assertSays(e, String.format("expected 0x%08x", page.checksum()));
+                try (Lease target = f.memory.allocate(100_000)) {
+                    for (Executable way :
+                            List.<Executable>of(image::pin, () -> image.readInto(target))) {
+                        DamagedPageException e = assertThrows(DamagedPageException.class, way);
+                        Fixture.assertSays(e, "espalier-spill-");
+                        Fixture.assertSays(e, "at offset " + page.extent().position());
+                        Fixture.assertSays(e, String.format("expected 0x%08x", page.checksum()));
+                    }
+                    assertTrue(whole.readInto(target), "others are whole");
+                }
+                assertEquals(0, f.pager.stats().images().pinsOpen());
                 assertEquals(0, f.budget.usedBytes());
                 assertEquals(0, f.memory.stats().leasedBytes());
                 f.assertHolds(whole, 2);
                 flip(f, page, at);
                 f.assertHolds(image, 1);
             }
-            assertEquals(2, f.pager.stats().pagedIn().damaged());
+            assertEquals(4, f.pager.stats().pagedIn().damaged());
             image.close();
             whole.close();
         }
@@ -201,6 +209,24 @@ final class FaultTest {
             f.assertHolds(images.get(0), 1);
             f.assertHolds(images.get(1), 2);
             images.forEach(Image::close);
+        }
+    }
+
+    @Test
+    void anUnreadableFileIsAClearErrorWhereItIsReadInto() {
+        // fails if a read error surfaces as foreign bytes or another exception, or leaves a pin
+        FaultyDisk disk = new FaultyDisk();
+        try (Fixture f = new Fixture(0, o -> o, disk::open);
+                Lease target = f.memory.allocate(100_000)) {
+            Image image = f.adopt(100_000, 1);
+            disk.unreadable = true;
+            DamagedPageException e =
+                    assertThrows(DamagedPageException.class, () -> image.readInto(target));
+            Fixture.assertSays(e, "Input/output error");
+            disk.unreadable = false;
+            assertTrue(image.readInto(target));
+            assertEquals(0, f.pager.stats().images().pinsOpen());
+            image.close();
         }
     }
 

@@ -150,6 +150,18 @@ final class Fixture implements AutoCloseable {
         }
     }
 
+    /** Reads a paged image into memory of its own and checks every byte. */
+    void assertReads(Image image, long seed) {
+        try (Lease target = memory.allocate(image.sizeBytes())) {
+            assertTrue(image.readInto(target));
+            byte[] found =
+                    memory.segment()
+                            .asSlice(target.offset(), image.sizeBytes())
+                            .toArray(ValueLayout.JAVA_BYTE);
+            assertArrayEquals(bytes(image.sizeBytes(), seed), found);
+        }
+    }
+
     void assertHolds(Pin pin, long seed) {
         byte[] found =
                 memory.segment()

@@ -35,6 +35,7 @@ final class PageTest {
                     Image image = f.adopt(size, size + round);
                     assertFalse(image.isResident());
                     f.assertHolds(image, size + round);
+                    f.assertReads(image, size + round);
                     images.add(image);
                 }
                 for (int i = 0; i < images.size(); i += 2) {
@@ -112,6 +113,36 @@ final class PageTest {
             }
             image.prefetch();
             image.close();
+        }
+    }
+
+    @Test
+    void readingIntoOwnMemoryLeavesNothingBehindAndRefusesWhatDoesNotFit() {
+        // fails if a copy is charged or a mapping stays, if bytes in memory are copied, or if a
+        // target is written past its end
+        try (Fixture f = new Fixture(0)) {
+            Image image = f.adopt(MIB, 1);
+            try (Lease small = f.memory.allocate(MIB - 1);
+                    Lease target = f.memory.allocate(MIB)) {
+                assertThrows(IllegalArgumentException.class, () -> image.readInto(small));
+                assertTrue(image.readInto(target));
+                assertEquals(0, f.budget.usedBytes());
+                assertEquals(0, f.pager.stats().mapped().pageBytes());
+                assertFalse(image.isResident());
+                try (Pin pin = image.pin()) {
+                    f.assertHolds(pin, 1);
+                    assertFalse(image.readInto(target), "in memory while it is pinned");
+                }
+                image.close();
+                assertThrows(IllegalStateException.class, () -> image.readInto(target));
+            }
+            f.budget.resize(MIB);
+            Image resident = f.adopt(1000, 2);
+            Lease target = f.memory.allocate(1000);
+            assertFalse(resident.readInto(target));
+            target.close();
+            assertThrows(IllegalStateException.class, () -> resident.readInto(target));
+            resident.close();
         }
     }
 

@@ -1,0 +1,52 @@
+package io.espalier.memory;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.FileSystems;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A file that is read into native memory at any position: one system call each, without an object,
+ * a lock, or an eye on interrupts, all of which the JDK's channels have. It stays usable after the
+ * file's name is gone.
+ *
+ * <p>Thread-safe, but nobody reads while it is closed.
+ */
+public final class FileReads implements AutoCloseable {
+
+    private final int descriptor;
+
+    private FileReads(int descriptor) {
+        this.descriptor = descriptor;
+    }
+
+    /**
+     * Opens a file; null where the system has no such call, or the file is not one of the system's.
+     *
+     * @throws IOException if it cannot be opened
+     */
+    public static @Nullable FileReads open(Path file) throws IOException {
+        return SystemCalls.AVAILABLE && file.getFileSystem().equals(FileSystems.getDefault())
+                ? new FileReads(SystemCalls.openForMapping(file))
+                : null;
+    }
+
+    /**
+     * Reads at most {@code sizeBytes} bytes.
+     *
+     * @param target native memory
+     * @return how many were read; 0 at the end of the file
+     * @throws IOException if the system says so, with its error number
+     */
+    public long read(long position, MemorySegment target, long offset, long sizeBytes)
+            throws IOException {
+        return SystemCalls.read(descriptor, target.asSlice(offset, sizeBytes), position);
+    }
+
+    /** Gives the file up; once. */
+    @Override
+    public void close() {
+        SystemCalls.close(descriptor);
+    }
+}
