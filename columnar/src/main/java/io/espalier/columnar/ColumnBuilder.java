@@ -2,6 +2,7 @@ package io.espalier.columnar;
 
 import io.espalier.memory.Bytes;
 import io.espalier.memory.Layouts;
+import io.espalier.memory.Lease;
 import io.espalier.memory.NativeBuffer;
 import io.espalier.memory.NativeMemory;
 import io.espalier.memory.Words;
@@ -17,6 +18,12 @@ import java.lang.foreign.MemorySegment;
 public final class ColumnBuilder implements AutoCloseable {
 
     private static final long BYTES_MAX = TrieLayout.COLUMN_BYTES_MAX;
+
+    /** Smaller images are moved to a slot of their own size: they are in the nearest cache. */
+    private static final long MOVED_BYTES_MAX = 4096;
+
+    /** A room is not left to an image that is so many times smaller. */
+    private static final long ROOM_MAX = 4;
 
     private final ColumnType type;
     private final boolean distinct;
@@ -38,10 +45,17 @@ public final class ColumnBuilder implements AutoCloseable {
      * @param distinct whether values are never equal, so that looking for a constant is idle
      */
     ColumnBuilder(NativeMemory memory, ColumnType type, boolean distinct) {
+        this(memory, type, distinct, 0);
+    }
+
+    /**
+     * @param headBytes room before the values, for an image that begins with this column
+     */
+    ColumnBuilder(NativeMemory memory, ColumnType type, boolean distinct, long headBytes) {
         this.type = type;
         this.distinct = distinct;
         this.segment = memory.segment();
-        this.data = new NativeBuffer(memory);
+        this.data = new NativeBuffer(memory, headBytes);
         this.offsets = new NativeBuffer(memory);
         this.scratch = new NativeBuffer(memory);
     }
@@ -69,6 +83,40 @@ public final class ColumnBuilder implements AutoCloseable {
             case TrieLayout.ABSENT -> 0;
             default -> TrieLayout.align(data.sizeBytes());
         };
+    }
+
+    /** The bytes of all values if they have one width and stand one by one, else 0. */
+    long fixedBytes() {
+        return encoding == TrieLayout.FIXED ? data.sizeBytes() : 0;
+    }
+
+    /**
+     * Whether the room of the values is fit to become an image of {@code size} bytes: large enough,
+     * and not much larger, so that it does not hold on to a large slot for a small image.
+     */
+    boolean fitsImage(long size, long headBytes) {
+        long room = headBytes + data.capacityBytes();
+        return size >= MOVED_BYTES_MAX && size <= room && size > room / ROOM_MAX;
+    }
+
+    /**
+     * Empties the column, of which an image of {@code size} bytes was made by copying. If its room
+     * was too small to become one, it is given back, and the next will be large enough.
+     */
+    void clearForImage(long size, long headBytes, long bytesMax) {
+        clear(bytesMax);
+        if (size <= bytesMax && size > headBytes + data.capacityBytes()) {
+            data.close();
+            data.expect(size);
+        }
+    }
+
+    /**
+     * Hands over the room of the values, with the values where they are, as an image of {@code
+     * size} bytes. The column can only be cleared then.
+     */
+    Lease becomeImage(long size) {
+        return data.detach(size);
     }
 
     /** The bytes of all values, without offsets. */
@@ -525,14 +573,14 @@ public final class ColumnBuilder implements AutoCloseable {
         if (encoding == TrieLayout.VARIABLE) {
             long bytes = (count + 1) * Integer.BYTES;
             MemorySegment.copy(segment, offsets.offset(), segment, at, bytes);
-            at += pad(at, bytes);
+            at += pad(segment, at, bytes);
         }
         MemorySegment.copy(segment, data.offset(), segment, at, data.sizeBytes());
-        pad(at, data.sizeBytes());
+        pad(segment, at, data.sizeBytes());
         return at - start + data.sizeBytes();
     }
 
-    private long pad(long at, long bytes) {
+    static long pad(MemorySegment segment, long at, long bytes) {
         long padded = TrieLayout.align(bytes);
         for (long i = bytes; i < padded; i++) {
             segment.set(Layouts.BYTE, at + i, (byte) 0);

@@ -5,10 +5,11 @@ import io.espalier.memory.Words;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The structural check of an image whose checksum holds: counts agree, columns lie in the image in
- * order, offsets ascend, columns of equal values have no more of them than distinct ones can be,
- * and the time bounds are those of the times. After it, no read through a view leaves the image,
- * and a walk takes time in proportion to its size. That values are in order is not checked here.
+ * The structural check of an image whose checksum holds: counts agree, columns tile the image in
+ * their order, offsets ascend, columns of equal values have no more of them than distinct ones can
+ * be, and the time bounds are those of the times. After it, no read through a view leaves the
+ * image, and a walk takes time in proportion to its size. That values are in order is not checked
+ * here.
  */
 final class ImageCheck {
 
@@ -16,6 +17,9 @@ final class ImageCheck {
     private final long offset;
     private final long sizeBytes;
     private long next = TrieLayout.HEADER_BYTES;
+
+    /** The column that stands before all others; -1 for none. */
+    private int lead = -1;
 
     ImageCheck(MemorySegment segment, long offset, long sizeBytes) {
         this.segment = segment;
@@ -39,6 +43,7 @@ final class ImageCheck {
                             + "; expected 1 <= keys <= vals <= updates <= "
                             + TrieLayout.COLUMN_BYTES_MAX);
         }
+        findLead();
         // equal values stand for one: keys are distinct, vals within a key, times within a val
         oneEach(TrieLayout.KEYS, keys, 1);
         oneEach(TrieLayout.VALS, vals, keys);
@@ -95,6 +100,27 @@ final class ImageCheck {
 
     private long get(long at) {
         return segment.get(Layouts.LONG, offset + at);
+    }
+
+    /** The largest column of values of one width stands first, the first of them if equal. */
+    private void findLead() {
+        if (segment.get(Layouts.INT, offset + TrieLayout.VERSION_AT) == TrieLayout.VERSION_MIN) {
+            return;
+        }
+        long most = 0;
+        for (int column = 0; column < TrieLayout.COLUMNS; column++) {
+            int encoding =
+                    segment.get(Layouts.INT, offset + entry(column) + TrieLayout.ENTRY_ENCODING_AT);
+            long size = get(entry(column) + TrieLayout.ENTRY_SIZE_AT);
+            if (encoding == TrieLayout.FIXED && size > most) {
+                most = size;
+                lead = column;
+            }
+        }
+        if (lead != -1) {
+            require(most <= sizeBytes, lead, "leave the image");
+            next += TrieLayout.align(most);
+        }
     }
 
     private long entry(int column) {
@@ -192,8 +218,9 @@ final class ImageCheck {
         long entry = entry(column);
         long at = get(entry + TrieLayout.ENTRY_OFFSET_AT);
         long size = get(entry + TrieLayout.ENTRY_SIZE_AT);
-        require(at == next && size == bytes, column, "lie at " + at + " with " + size + " bytes");
-        next = at + TrieLayout.align(bytes);
+        long place = column == lead ? TrieLayout.HEADER_BYTES : next;
+        require(at == place && size == bytes, column, "lie at " + at + " with " + size + " bytes");
+        next += column == lead ? 0 : TrieLayout.align(bytes);
         require(next <= sizeBytes && next >= 0, column, "leave the image");
     }
 

@@ -246,14 +246,36 @@ final class RunCursor implements AutoCloseable {
             return;
         }
         long updatesTo = opened.updatesTo(val);
-        long next = update;
-        while (next < updatesTo && Long.compareUnsigned(opened.timeAt(next), other.time) < 0) {
-            next++;
-        }
+        long next = endOfTimes(opened, update, updatesTo, other.time);
         lastVal = val;
         endUpdate = next;
         endVal = next == updatesTo ? val + 1 : val;
         endKey = endVal == opened.valsTo(key) ? key + 1 : key;
+    }
+
+    /** The first of the updates {@code [from, to)} of a val whose time is not less than another. */
+    private static long endOfTimes(TrieView view, long from, long to, long time) {
+        // what was appended later has later times throughout
+        if (Long.compareUnsigned(view.timeAt(to - 1), time) < 0) {
+            return to;
+        }
+        long step = 1;
+        long low = from;
+        while (low + step < to && Long.compareUnsigned(view.timeAt(low + step), time) < 0) {
+            low += step;
+            step <<= 1;
+        }
+        // the head is less, the last is not
+        long high = Math.min(low + step, to - 1);
+        while (low + 1 < high) {
+            long middle = (low + high) >>> 1;
+            if (Long.compareUnsigned(view.timeAt(middle), time) < 0) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        return high;
     }
 
     /** The first update behind those of {@link #seekEnd}. */

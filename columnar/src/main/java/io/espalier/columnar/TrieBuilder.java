@@ -3,8 +3,8 @@ package io.espalier.columnar;
 import io.espalier.memory.Layouts;
 import io.espalier.memory.Lease;
 import io.espalier.memory.NativeMemory;
-import io.espalier.memory.Words;
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Builds one chunk from sorted, consolidated pieces: each piece starts above the last (key, val,
@@ -35,6 +35,11 @@ public final class TrieBuilder implements AutoCloseable {
     private final ColumnBuilder diffs;
     private final ColumnBuilder payloads;
 
+    private final TimeBounds timeBounds = new TimeBounds();
+
+    /** Whether a time was taken out again, so that the bounds are those of more than there is. */
+    private boolean timesRemoved;
+
     private final Column lastKey = new Column();
     private final Column lastVal = new Column();
 
@@ -43,13 +48,18 @@ public final class TrieBuilder implements AutoCloseable {
         this.memory = memory;
         this.segment = memory.segment();
         this.type = type;
-        this.keys = new ColumnBuilder(memory, type.key(), true);
+        this.keys = column(type.key(), true);
         this.keyBounds = new BoundsBuilder(memory);
-        this.vals = new ColumnBuilder(memory, type.val(), false);
+        this.vals = column(type.val(), false);
         this.valBounds = new BoundsBuilder(memory);
-        this.times = new ColumnBuilder(memory, ColumnType.LONG, false);
-        this.diffs = new ColumnBuilder(memory, ColumnType.LONG, false);
-        this.payloads = new ColumnBuilder(memory, ColumnType.BYTES, false);
+        this.times = column(ColumnType.LONG, false);
+        this.diffs = column(ColumnType.LONG, false);
+        this.payloads = column(ColumnType.BYTES, false);
+    }
+
+    /** Any column may turn out to be the largest, in the room of which the image is made. */
+    private ColumnBuilder column(ColumnType type, boolean distinct) {
+        return new ColumnBuilder(memory, type, distinct, TrieLayout.HEADER_BYTES);
     }
 
     /** The type of the tries that are built. */
@@ -123,12 +133,14 @@ public final class TrieBuilder implements AutoCloseable {
     /** Adds an update to the open val. */
     void addCount(long time, long diff) {
         assert diff != 0 : "a diff of zero";
+        timeBounds.add(time);
         times.append(time);
         diffs.append(diff);
     }
 
     /** Adds an upsert to the open val. */
     void addUpsert(long time, long order, Column source, long index) {
+        timeBounds.add(time);
         times.append(time);
         diffs.append(order);
         payloads.append(source, index);
@@ -169,6 +181,7 @@ public final class TrieBuilder implements AutoCloseable {
             diffs.replaceLast(sum);
             return;
         }
+        timesRemoved = true;
         times.removeLast();
         diffs.removeLast();
         if (valBounds.lastEnd() < times.count()) {
@@ -309,6 +322,7 @@ public final class TrieBuilder implements AutoCloseable {
         keyBounds.closeRange(keyGroups, firstKey, lastKey, valsBefore - valsStart);
         keys.appendRange(view.keys(), sameKey ? firstKey + 1 : firstKey, lastKey + 1);
         vals.appendRange(view.vals(), valsStart, lastVal + 1);
+        timeBounds.addPiece(view, from, to, firstVal, lastVal);
         times.appendRange(view.times(), from, to);
         diffs.appendRange(view.diffs(), from, to);
         if (type.diff() == DiffType.UPSERT) {
@@ -362,6 +376,8 @@ public final class TrieBuilder implements AutoCloseable {
     /** Appends the times and diffs of {@code countA + countB} updates in the order of a merge. */
     void appendChosenUpdates(
             TrieView a, long i, long countA, TrieView b, long j, long countB, long choices) {
+        timeBounds.addAll(a.times(), i, i + countA);
+        timeBounds.addAll(b.times(), j, j + countB);
         times.appendChosen(a.times(), i, countA, b.times(), j, countB, choices);
         diffs.appendChosen(a.diffs(), i, countA, b.diffs(), j, countB, choices);
         if (type.diff() == DiffType.UPSERT) {
@@ -371,6 +387,7 @@ public final class TrieBuilder implements AutoCloseable {
 
     /** Appends times of a column from {@code i} on, with as many diffs of another. */
     void appendUpdates(Column fromTimes, long i, Column fromDiffs, long count) {
+        timeBounds.addAll(fromTimes, i, i + count);
         times.appendRange(fromTimes, i, i + count);
         diffs.appendRange(fromDiffs, 0, count);
     }
@@ -385,7 +402,9 @@ public final class TrieBuilder implements AutoCloseable {
         openSingleKeys(count);
         keys.appendGathered(view.keys(), indexes, count);
         vals.appendGathered(view.vals(), indexes, count);
+        long before = times.count();
         times.appendGathered(view.times(), indexes, count);
+        timeBounds.addAll(times.bind(lastVal), before, times.count());
         diffs.appendGathered(view.diffs(), indexes, count);
         if (type.diff() == DiffType.UPSERT) {
             payloads.appendGathered(view.payloads(), indexes, count);
@@ -395,8 +414,9 @@ public final class TrieBuilder implements AutoCloseable {
     // ---- sealing ------------------------------------------------------------------------------
 
     /**
-     * Closes the open groups and writes the image into memory of exactly its size. The caller owns
-     * the lease; the builder is empty then.
+     * Closes the open groups and writes the image into memory of exactly its size: where its
+     * largest column is, if that has the room, so that most bytes are not moved again. The caller
+     * owns the lease; the builder is empty then.
      *
      * @throws IllegalStateException if nothing was appended
      * @throws io.espalier.memory.OutOfNativeMemoryException if there is no room for the image; the
@@ -406,16 +426,44 @@ public final class TrieBuilder implements AutoCloseable {
         if (isEmpty()) {
             throw new IllegalStateException("a chunk is never empty; append something first");
         }
-        // the one step that may fail comes first
+        if (timesRemoved) {
+            timeBounds.clear();
+            timeBounds.addAll(times.bind(lastVal), 0, times.count());
+        }
         long size = sealedBytes();
-        Lease lease = memory.allocate(size);
+        ColumnBuilder lead = lead();
+        // the one step that may fail comes first
+        Lease lease;
+        boolean inPlace = false;
+        if (lead != null && lead.fitsImage(size, TrieLayout.HEADER_BYTES)) {
+            lease = lead.becomeImage(size);
+            inPlace = true;
+        } else {
+            lease = memory.allocate(size);
+        }
         keyBounds.close(vals.count());
         valBounds.close(times.count());
         writeHeader(lease.offset(), size);
-        long end = image(lease.offset());
+        long end = image(lease.offset(), lead, inPlace);
         assert end == size : end + " bytes of " + size;
+        if (lead != null && !inPlace) {
+            lead.clearForImage(size, TrieLayout.HEADER_BYTES, KEPT_BYTES_MAX);
+        }
         clear();
         return lease;
+    }
+
+    /** The column that an image begins with: the largest of those whose values have one width. */
+    private @Nullable ColumnBuilder lead() {
+        ColumnBuilder lead = larger(keys, vals);
+        lead = larger(lead, times);
+        lead = larger(lead, diffs);
+        lead = larger(lead, payloads);
+        return lead.fixedBytes() == 0 ? null : lead;
+    }
+
+    private static ColumnBuilder larger(ColumnBuilder first, ColumnBuilder second) {
+        return second.fixedBytes() > first.fixedBytes() ? second : first;
     }
 
     private void writeHeader(long base, long size) {
@@ -427,39 +475,44 @@ public final class TrieBuilder implements AutoCloseable {
         segment.set(Layouts.LONG, base + TrieLayout.KEYS_AT, keys.count());
         segment.set(Layouts.LONG, base + TrieLayout.VALS_AT, vals.count());
         segment.set(Layouts.LONG, base + TrieLayout.UPDATES_AT, times.count());
-        long min = times.lastLong();
-        long max = min;
-        if (times.encoding() == TrieLayout.FIXED) {
-            long at = times.bind(lastVal).data();
-            min ^= Words.FLIP;
-            max = min;
-            for (long i = 0; i < times.count(); i++) {
-                long time = Words.getLong(segment, at, i) ^ Words.FLIP;
-                min = Math.min(min, time);
-                max = Math.max(max, time);
-            }
-            min ^= Words.FLIP;
-            max ^= Words.FLIP;
-        }
-        segment.set(Layouts.LONG, base + TrieLayout.TIME_MIN_AT, min);
-        segment.set(Layouts.LONG, base + TrieLayout.TIME_MAX_AT, max);
+        segment.set(Layouts.LONG, base + TrieLayout.TIME_MIN_AT, timeBounds.min());
+        segment.set(Layouts.LONG, base + TrieLayout.TIME_MAX_AT, timeBounds.max());
     }
 
-    /** Writes directory and columns of the image at {@code base}; returns its size. */
-    private long image(long base) {
+    /**
+     * Writes directory and columns of the image at {@code base}; returns its size.
+     *
+     * @param inPlace whether the values of the leading column are where they belong
+     */
+    private long image(long base, @Nullable ColumnBuilder lead, boolean inPlace) {
         long at = TrieLayout.HEADER_BYTES;
-        at = column(base, at, TrieLayout.KEYS, keys);
+        if (lead != null) {
+            long bytes = lead.count() * lead.width();
+            if (inPlace) {
+                ColumnBuilder.pad(segment, base + at, bytes);
+            } else {
+                lead.seal(base + at);
+            }
+            at += TrieLayout.align(bytes);
+        }
+        at = column(base, at, TrieLayout.KEYS, keys, lead);
         at = bounds(base, at, TrieLayout.KEY_BOUNDS, keyBounds);
-        at = column(base, at, TrieLayout.VALS, vals);
+        at = column(base, at, TrieLayout.VALS, vals, lead);
         at = bounds(base, at, TrieLayout.VAL_BOUNDS, valBounds);
-        at = column(base, at, TrieLayout.TIMES, times);
-        at = column(base, at, TrieLayout.DIFFS, diffs);
-        return column(base, at, TrieLayout.PAYLOADS, payloads);
+        at = column(base, at, TrieLayout.TIMES, times, lead);
+        at = column(base, at, TrieLayout.DIFFS, diffs, lead);
+        return column(base, at, TrieLayout.PAYLOADS, payloads, lead);
     }
 
-    private long column(long base, long at, int index, ColumnBuilder column) {
-        long bytes = column.seal(base + at);
+    private long column(
+            long base, long at, int index, ColumnBuilder column, @Nullable ColumnBuilder lead) {
         long width = column.encoding() == TrieLayout.VARIABLE ? 0 : column.width();
+        if (column == lead) {
+            long bytes = column.count() * width;
+            entry(base, index, column.encoding(), width, TrieLayout.HEADER_BYTES, bytes);
+            return at;
+        }
+        long bytes = column.seal(base + at);
         entry(base, index, column.encoding(), width, at, bytes);
         assert TrieLayout.align(bytes) == column.sealedBytes();
         return at + TrieLayout.align(bytes);
@@ -485,6 +538,8 @@ public final class TrieBuilder implements AutoCloseable {
 
     /** Forgets what was appended; keeps the room. */
     public void clear() {
+        timeBounds.clear();
+        timesRemoved = false;
         keys.clear(KEPT_BYTES_MAX);
         keyBounds.clear(KEPT_BYTES_MAX);
         vals.clear(KEPT_BYTES_MAX);

@@ -7,7 +7,7 @@ package io.espalier.columnar;
  * <pre>
  *   0  magic          8   "ESPTRIE\n"
  *   8  checksum       4   CRC32C of everything from byte 12 to the end
- *  12  version        4   1
+ *  12  version        4   2
  *  16  size           8   of the whole image, in bytes
  *  24  type           8   kinds and words of key and val, kind of diff
  *  32  keys           8   number of keys
@@ -17,13 +17,16 @@ package io.espalier.columnar;
  *  64  time max       8   unsigned
  *  72  directory    168   seven columns of 24 bytes:
  *                           encoding 4, width 4, offset 8, size 8
- * 240  columns
+ * 240  columns: the largest fixed one, then the others by the directory
  * </pre>
  */
 final class TrieLayout {
 
     static final long MAGIC = 0x0A45_4952_5450_5345L; // "ESPTRIE\n" read little-endian
-    static final int VERSION = 1;
+    static final int VERSION = 2;
+
+    /** In images of this version all columns stand in the order of the directory. */
+    static final int VERSION_MIN = 1;
 
     static final int MAGIC_AT = 0;
     static final int CHECKSUM_AT = 8;
@@ -43,7 +46,7 @@ final class TrieLayout {
     static final int ENTRY_OFFSET_AT = 8;
     static final int ENTRY_SIZE_AT = 16;
 
-    /** The columns, in the order of the directory and of the bytes. */
+    /** The columns, in the order of the directory. */
     static final int KEYS = 0;
 
     static final int KEY_BOUNDS = 1;

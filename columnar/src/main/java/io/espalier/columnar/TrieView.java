@@ -193,9 +193,14 @@ public final class TrieView {
             throw new ImageException("the magic number of a chunk image is missing");
         }
         int version = segment.get(Layouts.INT, offset + TrieLayout.VERSION_AT);
-        if (version != TrieLayout.VERSION) {
+        if (version < TrieLayout.VERSION_MIN || version > TrieLayout.VERSION) {
             throw new ImageException(
-                    "chunk image has version " + version + ", expected " + TrieLayout.VERSION);
+                    "chunk image has version "
+                            + version
+                            + ", expected "
+                            + TrieLayout.VERSION_MIN
+                            + " to "
+                            + TrieLayout.VERSION);
         }
         long size = sizeBytesAt(segment, offset);
         if (size != sizeBytes) {

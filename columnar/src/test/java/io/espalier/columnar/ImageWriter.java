@@ -93,7 +93,8 @@ final class ImageWriter {
                 timeMax);
     }
 
-    private static byte[] image(List<Encoded> columns, long... fields) {
+    /** In the current order of columns or the first one. */
+    private byte[] image(List<Encoded> columns, long... fields) {
         long size = TrieLayout.HEADER_BYTES;
         for (Encoded column : columns) {
             size += TrieLayout.align(column.bytes.length);
@@ -101,21 +102,32 @@ final class ImageWriter {
         byte[] bytes = new byte[(int) size];
         MemorySegment image = MemorySegment.ofArray(bytes);
         image.set(Layouts.LONG, TrieLayout.MAGIC_AT, TrieLayout.MAGIC);
-        image.set(Layouts.INT, TrieLayout.VERSION_AT, TrieLayout.VERSION);
+        int version = random.nextInt(4) == 0 ? TrieLayout.VERSION_MIN : TrieLayout.VERSION;
+        image.set(Layouts.INT, TrieLayout.VERSION_AT, version);
         image.set(Layouts.LONG, TrieLayout.SIZE_AT, size);
         for (int i = 0; i < fields.length; i += 2) {
             image.set(Layouts.LONG, fields[i], fields[i + 1]);
         }
-        long at = TrieLayout.HEADER_BYTES;
+        int lead = -1;
+        int most = 0;
+        for (int i = 0; i < columns.size() && version != TrieLayout.VERSION_MIN; i++) {
+            Encoded column = columns.get(i);
+            if (column.encoding == TrieLayout.FIXED && column.bytes.length > most) {
+                most = column.bytes.length;
+                lead = i;
+            }
+        }
+        long next = TrieLayout.HEADER_BYTES + TrieLayout.align(most);
         for (int i = 0; i < columns.size(); i++) {
             Encoded column = columns.get(i);
+            long at = i == lead ? TrieLayout.HEADER_BYTES : next;
             long entry = TrieLayout.DIRECTORY_AT + (long) i * TrieLayout.ENTRY_BYTES;
             image.set(Layouts.INT, entry + TrieLayout.ENTRY_ENCODING_AT, column.encoding);
             image.set(Layouts.INT, entry + TrieLayout.ENTRY_WIDTH_AT, column.width);
             image.set(Layouts.LONG, entry + TrieLayout.ENTRY_OFFSET_AT, at);
             image.set(Layouts.LONG, entry + TrieLayout.ENTRY_SIZE_AT, column.bytes.length);
             System.arraycopy(column.bytes, 0, bytes, (int) at, column.bytes.length);
-            at += TrieLayout.align(column.bytes.length);
+            next += i == lead ? 0 : TrieLayout.align(column.bytes.length);
         }
         stamp(bytes);
         return bytes;

@@ -3,6 +3,7 @@ package io.espalier.columnar;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.espalier.columnar.Tries.Diff;
 import io.espalier.columnar.Tries.Row;
@@ -170,6 +171,57 @@ class MeldTest {
                         () -> builder.meldKeys(view, 0, view.keyCount() + 1));
                 assertThrows(IndexOutOfBoundsException.class, () -> builder.meldKeys(view, 2, 1));
                 assertThrows(IllegalStateException.class, builder::seal);
+            }
+        }
+    }
+
+    @Test
+    void anImageMadeInTheRoomOfItsLargestColumnIsLikeAnyOther() {
+        // fails when sealing in place loses or keeps too much, or an earlier chunk shows through
+        Random random = new Random(Seed.value() + 77);
+        int inPlace = 0;
+        for (TrieType type : Tries.TYPES) {
+            try (TrieBuilder reused = new TrieBuilder(memory, type)) {
+                for (int round = 0; round < 40; round++) {
+                    int size = 1 + random.nextInt(round % 3 == 0 ? 10 : 2000);
+                    SortedMap<Row, Diff> rows = Tries.random(type, random, 500, size);
+                    if (rows.isEmpty()) {
+                        continue;
+                    }
+                    try (Lease expected = image(type, rows)) {
+                        view.bind(memory, expected.offset());
+                        long middle = random.nextLong(view.updateCount());
+                        reused.appendUpdates(view, 0, middle);
+                        reused.appendUpdates(view, middle, view.updateCount());
+                        long leases = memory.stats().leases();
+                        try (Lease sealed = reused.seal()) {
+                            assertArrayEquals(bytes(expected), bytes(sealed));
+                            assertEquals(expected.accountedBytes(), sealed.accountedBytes());
+                            inPlace += memory.stats().leases() == leases ? 1 : 0;
+                        }
+                    }
+                }
+            }
+        }
+        assertTrue(inPlace >= 40, inPlace + " in place");
+    }
+
+    @Test
+    void timeBoundsAreThoseOfWhatIsLeftAfterFolding() {
+        // fails when a time that cancelled is still counted as the least or the greatest
+        TrieType type = new TrieType(ColumnType.LONG, ColumnType.UNIT, DiffType.COUNT);
+        SortedMap<Row, Diff> rows = new TreeMap<>();
+        rows.put(new Row(Tries.datum(1L), Tries.datum(), 5), new Diff(1, Tries.datum("")));
+        rows.put(new Row(Tries.datum(2L), Tries.datum(), 6), new Diff(1, Tries.datum("")));
+        rows.put(new Row(Tries.datum(3L), Tries.datum(), 9), new Diff(1, Tries.datum("")));
+        try (Lease whole = image(type, rows);
+                TrieBuilder builder = new TrieBuilder(memory, type)) {
+            builder.meld(view.bind(memory, whole.offset()));
+            builder.foldIntoLast(-1);
+            try (Lease part = builder.seal()) {
+                made.bind(memory, part.offset());
+                assertEquals(5, made.timeMin());
+                assertEquals(6, made.timeMax());
             }
         }
     }

@@ -26,7 +26,8 @@ public final class Lease implements AutoCloseable {
 
     private final NativeMemory memory;
     private final long offset;
-    private final long sizeBytes;
+    private long sizeBytes;
+    private long backedBytes;
     private final int sizeClass;
     private final boolean mapped;
     private final @Nullable Throwable origin;
@@ -37,12 +38,14 @@ public final class Lease implements AutoCloseable {
             NativeMemory memory,
             long offset,
             long sizeBytes,
+            long backedBytes,
             int sizeClass,
             boolean mapped,
             @Nullable Throwable origin) {
         this.memory = memory;
         this.offset = offset;
         this.sizeBytes = sizeBytes;
+        this.backedBytes = backedBytes;
         this.sizeClass = sizeClass;
         this.mapped = mapped;
         this.origin = origin;
@@ -59,7 +62,7 @@ public final class Lease implements AutoCloseable {
         return offset;
     }
 
-    /** How many bytes were asked for. */
+    /** How many bytes were asked for, or are left after {@link #shrink}. */
     public long sizeBytes() {
         return sizeBytes;
     }
@@ -70,6 +73,34 @@ public final class Lease implements AutoCloseable {
      */
     public long accountedBytes() {
         return NativeMemory.accountedBytes(sizeClass, sizeBytes);
+    }
+
+    /**
+     * Gives back what lies beyond the first {@code sizeBytes} bytes, of which the content is lost.
+     * For whoever took more than was needed; done before anybody else knows of the lease.
+     *
+     * @param touchedBytes what was written at most, from the start: pages beyond are not backed
+     * @throws IllegalArgumentException if either is more than there is, or {@code sizeBytes} is not
+     *     positive
+     * @throws IllegalStateException if the lease was closed, or is a mapped file
+     */
+    public void shrink(long sizeBytes, long touchedBytes) {
+        checkOpen();
+        if (mapped) {
+            throw new IllegalStateException(this + " cannot be shrunk");
+        }
+        if (sizeBytes <= 0 || sizeBytes > this.sizeBytes || touchedBytes > this.sizeBytes) {
+            throw new IllegalArgumentException(
+                    this
+                            + " of which "
+                            + touchedBytes
+                            + " were written cannot be shrunk to "
+                            + sizeBytes
+                            + " bytes; give 1 to its size");
+        }
+        long before = this.sizeBytes;
+        this.sizeBytes = sizeBytes;
+        memory.shrunk(this, offset, before, touchedBytes);
     }
 
     /** The memory that the bytes belong to. */
@@ -96,6 +127,11 @@ public final class Lease implements AutoCloseable {
         if (!open) {
             throw new IllegalStateException(this + " is closed");
         }
+    }
+
+    /** From where on no page was backed when the lease was taken. */
+    long backedBytes() {
+        return backedBytes;
     }
 
     int sizeClass() {

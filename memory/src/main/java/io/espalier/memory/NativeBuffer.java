@@ -16,15 +16,31 @@ public final class NativeBuffer implements AutoCloseable {
 
     private final NativeMemory memory;
     private final MemorySegment segment;
+    private final long headBytes;
     private @Nullable Lease lease;
     private long offset;
     private long sizeBytes;
     private long capacityBytes;
 
+    /** The end of the last page that was ever reserved, or of the room. */
+    private long limitBytes;
+
+    /** How much room is taken at first: more than the largest content that was expected. */
+    private long expectedBytes = CAPACITY_MIN;
+
     /** An empty buffer that will take its bytes from {@code memory}. */
     public NativeBuffer(NativeMemory memory) {
+        this(memory, 0);
+    }
+
+    /**
+     * An empty buffer whose content starts {@code headBytes} behind the start of its lease: room
+     * for a header, for the day the lease is {@linkplain #detach detached}.
+     */
+    public NativeBuffer(NativeMemory memory, long headBytes) {
         this.memory = memory;
         this.segment = memory.segment();
+        this.headBytes = headBytes;
     }
 
     /** Where the content starts in {@link #segment()}; valid until the next append. */
@@ -55,8 +71,8 @@ public final class NativeBuffer implements AutoCloseable {
      */
     public long reserve(long bytes) {
         assert bytes >= 0 : bytes;
-        if (capacityBytes - sizeBytes < bytes) {
-            grow(Math.addExact(sizeBytes, bytes));
+        if (limitBytes - sizeBytes < bytes) {
+            raise(Math.addExact(sizeBytes, bytes));
         }
         return offset + sizeBytes;
     }
@@ -67,12 +83,12 @@ public final class NativeBuffer implements AutoCloseable {
      * @throws IllegalArgumentException if that many were not reserved
      */
     public void advance(long bytes) {
-        if (bytes < 0 || capacityBytes - sizeBytes < bytes) {
+        if (bytes < 0 || limitBytes - sizeBytes < bytes) {
             throw new IllegalArgumentException(
                     "cannot take "
                             + bytes
                             + " bytes: "
-                            + (capacityBytes - sizeBytes)
+                            + (limitBytes - sizeBytes)
                             + " are reserved");
         }
         sizeBytes += bytes;
@@ -123,6 +139,45 @@ public final class NativeBuffer implements AutoCloseable {
         this.sizeBytes = sizeBytes;
     }
 
+    /**
+     * Hands the lease over, cut to its first {@code sizeBytes} bytes, head included: the content in
+     * place, with what the caller writes around it. The buffer is empty then, and will take at
+     * least as much room as that at first.
+     *
+     * @return the lease, which the caller owns
+     * @throws IllegalArgumentException if head and content are more than that, or the room is less
+     */
+    public Lease detach(long sizeBytes) {
+        Lease detached = lease;
+        if (detached == null
+                || sizeBytes < headBytes + this.sizeBytes
+                || sizeBytes > headBytes + capacityBytes) {
+            throw new IllegalArgumentException(
+                    "cannot detach "
+                            + sizeBytes
+                            + " bytes; give at least "
+                            + (headBytes + this.sizeBytes)
+                            + ", and at most "
+                            + (headBytes + capacityBytes));
+        }
+        detached.shrink(sizeBytes, headBytes + limitBytes);
+        lease = null;
+        offset = 0;
+        this.sizeBytes = 0;
+        capacityBytes = 0;
+        limitBytes = 0;
+        expect(sizeBytes);
+        return detached;
+    }
+
+    /**
+     * Takes room for a content like one of so many bytes, head included, when it next takes any.
+     */
+    public void expect(long sizeBytes) {
+        // the next will differ a little; that the last of many is smaller says nothing
+        expectedBytes = Math.max(expectedBytes, sizeBytes + sizeBytes / 32);
+    }
+
     /** Empties the buffer; it keeps its room. */
     public void clear() {
         sizeBytes = 0;
@@ -131,20 +186,30 @@ public final class NativeBuffer implements AutoCloseable {
     /** Empties the buffer; it gives its room back if that is more than {@code bytesMax}. */
     public void clear(long bytesMax) {
         sizeBytes = 0;
+        expectedBytes = Math.max(CAPACITY_MIN, Math.min(expectedBytes, bytesMax));
         if (capacityBytes > bytesMax) {
             close();
         }
     }
 
+    /** Makes room for content of a size. */
+    private void raise(long needed) {
+        if (needed > capacityBytes) {
+            grow(needed);
+        }
+        // page by page: what was not reserved was not touched, and need not be given back
+        limitBytes = Math.min(capacityBytes, SizeClasses.pagesUp(headBytes + needed) - headBytes);
+    }
+
     private void grow(long needed) {
-        long capacity = Math.max(CAPACITY_MIN, Math.max(needed, capacityBytes * 2));
-        Lease larger = memory.allocate(capacity);
-        MemorySegment.copy(segment, offset, segment, larger.offset(), sizeBytes);
+        long capacity = Math.max(needed, capacityBytes == 0 ? expectedBytes : capacityBytes * 2);
+        Lease larger = memory.allocate(headBytes + capacity);
+        MemorySegment.copy(segment, offset, segment, larger.offset() + headBytes, sizeBytes);
         if (lease != null) {
             lease.close();
         }
         lease = larger;
-        offset = larger.offset();
+        offset = larger.offset() + headBytes;
         capacityBytes = capacity;
     }
 
@@ -158,5 +223,6 @@ public final class NativeBuffer implements AutoCloseable {
         offset = 0;
         sizeBytes = 0;
         capacityBytes = 0;
+        limitBytes = 0;
     }
 }

@@ -130,6 +130,7 @@ public final class NativeMemory implements AutoCloseable {
     private final Object lock = new Object();
     // all guarded by lock
     // small slots are all in cold: whether they are backed is a matter of their span
+    // warm slots are each followed by how many of their bytes may be backed, from the start
     private final OffsetStack[] warm = new OffsetStack[SizeClasses.COUNT];
     private final OffsetStack[] cold = new OffsetStack[SizeClasses.COUNT];
     // mapped slots that the system refused to clear, each followed by its class
@@ -227,15 +228,15 @@ public final class NativeMemory implements AutoCloseable {
         int sizeClass = sizeClass(sizeBytes);
         Throwable origin = origin(sizeBytes);
         long offset;
-        boolean reused = false;
+        long backed = 0;
         synchronized (lock) {
             checkOpen();
             if (SizeClasses.isSmall(sizeClass)) {
                 offset = takeSmall(sizeClass);
             } else if (!warm[sizeClass].isEmpty()) {
+                backed = warm[sizeClass].pop();
                 offset = warm[sizeClass].pop();
-                pagesWarmBytes -= SizeClasses.slotBytes(sizeClass);
-                reused = true;
+                pagesWarmBytes -= backed;
             } else {
                 offset = takeCold(sizeClass);
             }
@@ -243,15 +244,18 @@ public final class NativeMemory implements AutoCloseable {
             leasedBytes += accountedBytes(sizeClass, sizeBytes);
             leasedBytesPeak = Math.max(leasedBytesPeak, leasedBytes);
         }
-        if (reused) {
-            // what an earlier lease of the same class had beyond this one's end is not accounted
-            long end = SizeClasses.pagesUp(sizeBytes);
-            giveBackPages(offset + end, SizeClasses.slotBytes(sizeClass) - end);
+        // what an earlier lease of the same class had beyond this one's end is not accounted
+        long end = SizeClasses.pagesUp(sizeBytes);
+        if (backed > end) {
+            giveBackPages(offset + end, backed - end);
+            backed = end;
         }
         if (options.debug()) {
-            segment.asSlice(offset, Math.min(sizeBytes, POISON_FRESH_BYTES_MAX)).fill(POISON);
+            long poisoned = Math.min(sizeBytes, POISON_FRESH_BYTES_MAX);
+            segment.asSlice(offset, poisoned).fill(POISON);
+            backed = Math.max(backed, SizeClasses.pagesUp(poisoned));
         }
-        return track(new Lease(this, offset, sizeBytes, sizeClass, false, origin));
+        return track(new Lease(this, offset, sizeBytes, backed, sizeClass, false, origin));
     }
 
     /**
@@ -336,7 +340,7 @@ public final class NativeMemory implements AutoCloseable {
                 throw new OutOfNativeMemoryException(
                         "cannot map " + file + ": mmap failed with errno " + error);
             }
-            return track(new Lease(this, offset, sizeBytes, sizeClass, true, origin));
+            return track(new Lease(this, offset, sizeBytes, 0, sizeClass, true, origin));
         } finally {
             SystemCalls.close(descriptor);
         }
@@ -372,7 +376,7 @@ public final class NativeMemory implements AutoCloseable {
                     forgetMapping(pages);
                 }
             }
-            return track(new Lease(this, offset, sizeBytes, sizeClass, true, origin));
+            return track(new Lease(this, offset, sizeBytes, 0, sizeClass, true, origin));
         }
     }
 
@@ -504,6 +508,22 @@ public final class NativeMemory implements AutoCloseable {
         }
     }
 
+    /** Takes what a lease gave back off the count, and its pages. */
+    void shrunk(Lease lease, long offset, long sizeBefore, long touchedBytes) {
+        int sizeClass = lease.sizeClass();
+        if (SizeClasses.isSmall(sizeClass)) {
+            return;
+        }
+        long end = SizeClasses.pagesUp(lease.sizeBytes());
+        long backed = Math.max(lease.backedBytes(), SizeClasses.pagesUp(touchedBytes));
+        if (backed > end) {
+            giveBackPages(offset + end, backed - end);
+        }
+        synchronized (lock) {
+            leasedBytes -= SizeClasses.pagesUp(sizeBefore) - end;
+        }
+    }
+
     void release(Lease lease, long offset) {
         if (out != null) {
             out.remove(lease);
@@ -606,19 +626,19 @@ public final class NativeMemory implements AutoCloseable {
 
     private void releasePages(Lease lease, long offset) {
         int sizeClass = lease.sizeClass();
-        long slotBytes = SizeClasses.slotBytes(sizeClass);
+        long backed = SizeClasses.pagesUp(lease.sizeBytes());
         boolean keep;
         synchronized (lock) {
-            keep = warmBytes() + slotBytes <= options.warmBytes();
+            keep = warmBytes() + backed <= options.warmBytes();
             if (keep) {
-                pagesWarmBytes += slotBytes;
+                pagesWarmBytes += backed;
             }
         }
         boolean given = false;
         try {
             if (!keep) {
                 // outside of the lock: the call walks the pages; nobody else knows the slot yet
-                given = giveBackPages(offset, slotBytes);
+                given = giveBackPages(offset, backed);
             } else if (options.debug()) {
                 segment.asSlice(offset, lease.sizeBytes()).fill(POISON);
             }
@@ -628,7 +648,8 @@ public final class NativeMemory implements AutoCloseable {
                     cold[sizeClass].push(offset);
                 } else {
                     warm[sizeClass].push(offset);
-                    pagesWarmBytes += keep ? 0 : slotBytes;
+                    warm[sizeClass].push(backed);
+                    pagesWarmBytes += keep ? 0 : backed;
                 }
                 leases--;
                 leasedBytes -= accountedBytes(sizeClass, lease.sizeBytes());

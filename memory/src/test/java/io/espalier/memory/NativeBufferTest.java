@@ -48,6 +48,35 @@ final class NativeBufferTest {
         }
     }
 
+    /** Fails if a detached content moves, is lost, or holds more bytes than its owner kept. */
+    @Test
+    void aDetachedContentStaysWhereItIs(NativeMemory memory) {
+        try (NativeBuffer buffer = new NativeBuffer(memory, 240)) {
+            assertThrows(IllegalArgumentException.class, () -> buffer.detach(240));
+            for (long i = 0; i < 10_000; i++) {
+                buffer.appendLong(i);
+            }
+            long at = buffer.offset();
+            assertThrows(IllegalArgumentException.class, () -> buffer.detach(240 + 80_000 - 1));
+            long room = 240 + buffer.capacityBytes();
+            assertThrows(IllegalArgumentException.class, () -> buffer.detach(room + 1));
+            try (Lease lease = buffer.detach(80_300)) {
+                assertEquals(at, lease.offset() + 240);
+                assertEquals(80_300, lease.sizeBytes());
+                assertEquals(9_999, Words.getLong(memory.segment(), at, 9_999));
+                assertEquals(20 * 4096, memory.stats().leasedBytes());
+                assertEquals(0, buffer.sizeBytes());
+                // the next content is expected to be as large, and does not move on the way
+                buffer.appendLong(1);
+                long next = buffer.offset();
+                buffer.reserve(80_300 - 240 - 8);
+                assertEquals(next, buffer.offset());
+            }
+            assertEquals(1, memory.stats().leases());
+        }
+        assertEquals(0, memory.stats().leasedBytes());
+    }
+
     /** Fails if a growth that is refused damages what the buffer has. */
     @Test
     void aRefusedGrowthLeavesTheContent(NativeMemory memory) {

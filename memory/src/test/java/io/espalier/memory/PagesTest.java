@@ -31,6 +31,18 @@ final class PagesTest {
         return lease;
     }
 
+    /** A lease that took more than it needed, and wrote more or less than it keeps. */
+    private static Lease shrunk(NativeMemory memory, Random random) {
+        long size = 2L + random.nextInt(1 << random.nextInt(3, 19));
+        Lease lease = memory.allocate(size);
+        long written = random.nextLong(1, size + 1);
+        memory.segment().asSlice(lease.offset(), written).fill((byte) 1);
+        long kept = random.nextLong(1, size + 1);
+        lease.shrink(kept, written);
+        memory.segment().asSlice(lease.offset(), kept).fill((byte) 1);
+        return lease;
+    }
+
     /** Fails if leasing backs pages before they are touched. */
     @Test
     void untouchedBytesCostNothing() throws Exception {
@@ -91,6 +103,8 @@ final class PagesTest {
                 for (int i = 0; i < 3000; i++) {
                     if (leases.size() > 40 || (!leases.isEmpty() && random.nextInt(5) < 2)) {
                         leases.remove(random.nextInt(leases.size())).close();
+                    } else if (random.nextInt(3) == 0) {
+                        leases.add(shrunk(memory, random));
                     } else {
                         leases.add(touched(memory, 1 + random.nextInt(1 << random.nextInt(3, 19))));
                     }
