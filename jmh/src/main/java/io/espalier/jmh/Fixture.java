@@ -23,7 +23,8 @@ import java.util.function.Consumer;
 /**
  * The memory and the pagers of a measurement: one that keeps results resident, one for the inputs.
  * Paged inputs have a budget and windows of nothing, so that no body outlives the visit to it and
- * every run is as cold as the first. Freed memory stays touched, for results and floors alike.
+ * every run is as cold as the first, and no threads that write or read ahead, so that all work is
+ * in what is timed. Freed memory stays touched, for results and floors alike.
  */
 final class Fixture implements AutoCloseable {
 
@@ -82,6 +83,7 @@ final class Fixture implements AutoCloseable {
         if (images.pagedCount() != images.count()
                 || images.residentBytes() != 0
                 || images.pinsOpen() != 0
+                || stats.prefetch().heldBytes() != 0
                 || mappedBytes != 0) {
             throw new IllegalStateException(
                     images + " and " + mappedBytes + " mapped bytes, expected all of it paged out");

@@ -6,6 +6,9 @@
  * io.espalier.jmh.BenchMain} prints one table within minutes, and the subclasses of {@link
  * io.espalier.jmh.WorkloadBenchmark}, one for each question, run under JMH, for the record and with
  * its profilers.
+ *
+ * <p>Other stores stand beside ours in {@code PeersBench}: a {@code Peer} each, over one {@code
+ * PeerData}. Their libraries are dependencies of this floor alone.
  */
 @NullMarked
 package io.espalier.jmh;
