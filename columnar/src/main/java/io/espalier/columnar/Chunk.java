@@ -183,12 +183,13 @@ public final class Chunk implements AutoCloseable {
         Pin pin = image.pin();
         boolean done = false;
         try {
-            share();
             view.bind(memory, pin.offset());
+            share();
             done = true;
         } finally {
             if (!done) {
                 pin.close();
+                view.unbind();
             }
         }
         return new Opened(this, pin, view, view.binding());

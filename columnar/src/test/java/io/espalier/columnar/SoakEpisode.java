@@ -39,6 +39,16 @@ final class SoakEpisode {
     private static final int HOLDS_MAX = 6;
     private static final int ROWS_MAX = 4000;
 
+    /** Every kind of key, val and diff, with epochs for times. */
+    private static final List<TrieType> TYPES =
+            List.of(
+                    TrieType.BYTES_TO_BYTES,
+                    TrieType.BYTES_UPSERTS,
+                    new TrieType(ColumnType.LONG, ColumnType.UNIT, DiffType.COUNT),
+                    new TrieType(ColumnType.LONG, ColumnType.LONG, DiffType.COUNT),
+                    new TrieType(ColumnType.tuple(2), ColumnType.BYTES, DiffType.COUNT),
+                    new TrieType(ColumnType.BYTES, ColumnType.tuple(3), DiffType.UPSERT));
+
     /** A batch, and what it holds. */
     private static final class Held {
         final Batch batch;
@@ -87,7 +97,7 @@ final class SoakEpisode {
     SoakEpisode(long seed, NativeMemory memory) {
         this.random = new Random(seed);
         this.memory = memory;
-        this.type = Tries.TYPES.get(random.nextInt(Tries.TYPES.size()));
+        this.type = TYPES.get(random.nextInt(TYPES.size()));
         this.rots = random.nextInt(3) == 0;
         this.budget = new MemoryBudget(100_000);
         this.disk = new FaultySpill(seed, rots);
@@ -102,6 +112,8 @@ final class SoakEpisode {
                                 .withSlackBytes(random.nextInt(3) * 40_000L)
                                 .withWindows(windows ? 50_000 : 0, 0)
                                 .withFreeBytesMax(200_000)
+                                .withWriters(random.nextInt(3), 1 + random.nextInt(4))
+                                .withPrefetchBytes(random.nextInt(2) * 50_000L)
                                 .withCodecPolicy(CodecPolicy.always(codec)));
         this.batcher = newBatcher();
     }
@@ -234,7 +246,7 @@ final class SoakEpisode {
                 rows.put(
                         new Row(key, val, 5),
                         new Diff(
-                                1,
+                                upsert ? 20 : 1,
                                 upsert
                                         ? Tries.datum("equal orders, equal payloads")
                                         : Tries.datum("")));
@@ -503,7 +515,8 @@ final class SoakEpisode {
                             new Diff(diff, Tries.datum("")));
                 }
             } else if (type.equals(TrieType.BYTES_UPSERTS)) {
-                long order = pick(5);
+                // equal orders are equal upserts, here and where rows are formed
+                long order = 10L + pick(5);
                 byte[] payload = Tries.datum("p" + order).bytes();
                 if (batcherDid(
                         () ->
