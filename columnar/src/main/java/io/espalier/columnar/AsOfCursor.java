@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 public final class AsOfCursor implements AutoCloseable {
 
     private final long asOf;
+    private final long asOfSecond;
 
     /** Cursors by ascending head; the first {@code live} are not exhausted. */
     private final RunCursor[] order;
@@ -42,7 +43,7 @@ public final class AsOfCursor implements AutoCloseable {
      * @param asOf updates with later times (unsigned) do not count
      */
     public AsOfCursor(NativeMemory memory, List<? extends Run> runs, long asOf) {
-        this(memory, runs, asOf, null, 0);
+        this(memory, runs, asOf, 0, null, 0);
     }
 
     /**
@@ -56,7 +57,25 @@ public final class AsOfCursor implements AutoCloseable {
             long asOf,
             @Nullable Column probes,
             long probe) {
+        this(memory, runs, asOf, 0, probes, probe);
+    }
+
+    /**
+     * The same for times that may be pairs.
+     *
+     * @param asOf updates count whose times are at or before this one and {@code asOfSecond}
+     * @param asOfSecond the second number where times are pairs; else 0
+     * @param probes null to start at the first key
+     */
+    public AsOfCursor(
+            NativeMemory memory,
+            List<? extends Run> runs,
+            long asOf,
+            long asOfSecond,
+            @Nullable Column probes,
+            long probe) {
         this.asOf = asOf;
+        this.asOfSecond = asOfSecond;
         this.copiedKey = new NativeBuffer(memory);
         this.copiedVal = new NativeBuffer(memory);
         this.order = new RunCursor[runs.size()];
@@ -165,7 +184,7 @@ public final class AsOfCursor implements AutoCloseable {
     private long addUp(TrieView view, long from, long to) {
         long total = 0;
         for (long i = from; i < to; i++) {
-            if (Long.compareUnsigned(view.timeAt(i), asOf) <= 0) {
+            if (TimeType.lessEqual(view.timeAt(i), view.secondTimeAt(i), asOf, asOfSecond)) {
                 total += view.diffAt(i);
             }
         }

@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 public final class Batch implements Run, AutoCloseable {
 
     private final TrieType type;
+    private final ChunkKind kind;
     private final List<@Nullable Chunk> chunks = new ArrayList<>();
     private long updateCount;
     private long sizeBytes;
@@ -24,9 +25,20 @@ public final class Batch implements Run, AutoCloseable {
     /** The chunk that was opened last: who opens one after the other soon wants the next. */
     private long opened = -1;
 
-    /** An empty batch. */
+    /** An empty batch of tries. */
     public Batch(TrieType type) {
+        this(type, ChunkKind.TRIE);
+    }
+
+    /** An empty batch. */
+    Batch(TrieType type, ChunkKind kind) {
         this.type = type;
+        this.kind = kind;
+    }
+
+    /** The layout of all chunks. */
+    public ChunkKind kind() {
+        return kind;
     }
 
     /** A sink that appends chunks of a depth to this batch, sharing what it is offered. */
@@ -75,6 +87,10 @@ public final class Batch implements Run, AutoCloseable {
         if (!chunk.type().equals(type)) {
             throw new IllegalArgumentException(
                     "a chunk of " + chunk.type() + " for a batch of " + type + "; give one of it");
+        }
+        if (chunk.kind() != kind) {
+            throw new IllegalArgumentException(
+                    chunk + " is laid out as " + chunk.kind() + ", expected " + kind);
         }
         Chunk last = chunks.isEmpty() ? null : chunks.getLast();
         if (last != null && !last.fence().endsBelow(chunk.fence())) {

@@ -14,7 +14,7 @@ final class BatcherJob implements AutoCloseable {
     private final List<Batch> inputs;
     private final long inputBytes;
     private final long inputUpdates;
-    private final long timeMin;
+    private final Antichain lower;
     private final int depth;
     private final DeferringSink shipped;
     private final DeferringSink kept;
@@ -30,12 +30,12 @@ final class BatcherJob implements AutoCloseable {
 
     private BatcherJob(
             List<Batch> inputs,
-            long timeMin,
+            Antichain lower,
             int depth,
             DeferringSink shipped,
             DeferringSink kept) {
         this.inputs = inputs;
-        this.timeMin = timeMin;
+        this.lower = lower;
         this.depth = depth;
         this.shipped = shipped;
         this.kept = kept;
@@ -52,18 +52,18 @@ final class BatcherJob implements AutoCloseable {
     /**
      * Hands a formed chain to the pager.
      *
-     * @param timeMin the least time in it
+     * @param lower the least times in it
      */
-    static BatcherJob handOver(Pager pager, DeferringSink formed, long timeMin) {
+    static BatcherJob handOver(Pager pager, DeferringSink formed, Antichain lower) {
         return new BatcherJob(
-                List.of(), timeMin, 0, new DeferringSink(pager, formed.batch().type(), 0), formed);
+                List.of(), lower, 0, new DeferringSink(pager, formed.batch().type(), 0), formed);
     }
 
     /** Merges chains into one. The chain is used until the job is done. */
     static BatcherJob merge(Pager pager, List<Batch> inputs, int depth, BatcherChain chain) {
         DeferringSink shipped = new DeferringSink(pager, chain.type(), depth);
         DeferringSink kept = new DeferringSink(pager, chain.type(), depth);
-        BatcherJob job = new BatcherJob(inputs, timeMin(inputs), depth, shipped, kept);
+        BatcherJob job = new BatcherJob(inputs, lower(inputs), depth, shipped, kept);
         job.begin();
         job.merge = new Merge(inputs, true, 0, chain.start(kept));
         return job;
@@ -71,13 +71,13 @@ final class BatcherJob implements AutoCloseable {
 
     /** Merges chains and parts them by time. */
     static BatcherJob split(
-            Pager pager, List<Batch> inputs, int depth, BatcherChain chain, long upper) {
+            Pager pager, List<Batch> inputs, int depth, BatcherChain chain, Antichain frontier) {
         DeferringSink shipped = new DeferringSink(pager, chain.type(), depth);
         DeferringSink kept = new DeferringSink(pager, chain.type(), depth);
-        BatcherJob job = new BatcherJob(inputs, timeMin(inputs), depth, shipped, kept);
+        BatcherJob job = new BatcherJob(inputs, lower(inputs), depth, shipped, kept);
         ChainBuilder before = chain.another(shipped);
         ChainBuilder rest = chain.another(kept);
-        TimeSplit split = new TimeSplit(chain.memory(), upper, before, rest);
+        TimeSplit split = new TimeSplit(chain.memory(), frontier, before, rest);
         job.before = before;
         job.rest = rest;
         job.split = split;
@@ -86,13 +86,12 @@ final class BatcherJob implements AutoCloseable {
         return job;
     }
 
-    private static long timeMin(List<Batch> batches) {
-        long min = MergeBatcher.NO_TIME;
+    private static Antichain lower(List<Batch> batches) {
+        Antichain.Builder least = Antichain.builder(batches.getFirst().type().time());
         for (Batch batch : batches) {
-            long time = MergeBatcher.timeMin(batch);
-            min = Long.compareUnsigned(time, min) < 0 ? time : min;
+            MergeBatcher.addLower(batch, least);
         }
-        return min;
+        return least.build();
     }
 
     long inputBytes() {
@@ -103,9 +102,9 @@ final class BatcherJob implements AutoCloseable {
         return inputUpdates;
     }
 
-    /** No update that it holds has an earlier time. */
-    long timeMin() {
-        return timeMin;
+    /** No update that it holds has an earlier time than these. */
+    Antichain lower() {
+        return lower;
     }
 
     int depth() {

@@ -23,6 +23,10 @@ final class Bounds {
         this.count = count;
     }
 
+    void bind(Bounds other) {
+        bind(other.stride, other.segment, other.offsets, other.count);
+    }
+
     long count() {
         return count;
     }

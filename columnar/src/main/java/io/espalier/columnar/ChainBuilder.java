@@ -32,7 +32,7 @@ public final class ChainBuilder implements AutoCloseable {
      */
     public static final long TARGET_BYTES_DEFAULT = 2L << 20;
 
-    private static final long TARGET_BYTES_MAX = 1L << 30;
+    static final long TARGET_BYTES_MAX = 1L << 30;
 
     /** Keys and vals that are appended one by one are smaller than this: 1 GiB. */
     private static final long VALUE_BYTES_MAX = 1L << 30;

@@ -6,6 +6,7 @@ import io.espalier.pager.Image;
 import io.espalier.pager.Pager;
 import io.espalier.pager.Pin;
 import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A sealed, immutable run of updates whose body is resident or paged, with what stays resident in
@@ -19,7 +20,11 @@ public final class Chunk implements AutoCloseable {
     private static final AtomicIntegerFieldUpdater<Chunk> HOLDERS =
             AtomicIntegerFieldUpdater.newUpdater(Chunk.class, "holders");
 
+    /** More least times than this are not kept resident. */
+    private static final int LOWER_MAX = 64;
+
     private final NativeMemory memory;
+    private final ChunkKind kind;
     private final Image image;
     private final Fence fence;
     private final TrieType type;
@@ -29,12 +34,16 @@ public final class Chunk implements AutoCloseable {
     private final long flatBytesOfLast;
     private final long timeMin;
     private final long timeMax;
+    private final long secondTimeMin;
+    private final long secondTimeMax;
+    private final @Nullable Antichain lower;
 
     /** How many hold the chunk; updated by {@link #HOLDERS}, for an object less for each chunk. */
     private volatile int holders = 1;
 
     private Chunk(Pager pager, Lease lease, Fence fence, TrieView view, int depth) {
         this.memory = pager.memory();
+        this.kind = ChunkKind.TRIE;
         this.fence = fence;
         this.type = view.type();
         this.keyCount = view.keyCount();
@@ -43,8 +52,45 @@ public final class Chunk implements AutoCloseable {
         this.flatBytesOfLast = view.flatBytesOfLast();
         this.timeMin = view.timeMin();
         this.timeMax = view.timeMax();
+        this.secondTimeMin = view.secondTimeMin();
+        this.secondTimeMax = view.secondTimeMax();
+        this.lower = lower(type.time(), timeMin, secondTimeMin, view.times());
         // last: from here on the pager may move the body
         this.image = pager.adopt(lease, depth);
+    }
+
+    private Chunk(Pager pager, Lease lease, Fence fence, FlatView view, int depth) {
+        this.memory = pager.memory();
+        this.kind = ChunkKind.FLAT;
+        this.fence = fence;
+        this.type = view.type();
+        this.keyCount = view.rowCount();
+        this.updateCount = view.rowCount();
+        this.flatBytes = view.flatBytes(0, updateCount);
+        this.flatBytesOfLast = view.flatBytes(updateCount - 1, updateCount);
+        this.timeMin = view.timeBound(FlatLayout.TIME_MIN_AT);
+        this.timeMax = view.timeBound(FlatLayout.TIME_MAX_AT);
+        this.secondTimeMin = view.timeBound(FlatLayout.SECOND_MIN_AT);
+        this.secondTimeMax = view.timeBound(FlatLayout.SECOND_MAX_AT);
+        this.lower = lower(type.time(), timeMin, secondTimeMin, view.times());
+        this.image = pager.adopt(lease, depth);
+    }
+
+    /** The least times of a chunk; null if that is the least time alone. */
+    private static @Nullable Antichain lower(
+            TimeType type, long timeMin, long secondTimeMin, Column times) {
+        if (type == TimeType.EPOCH) {
+            return null;
+        }
+        Antichain.Builder least = Antichain.builder(type);
+        long count = times.isConstant() ? 1 : times.count();
+        for (long i = 0; i < count; i++) {
+            least.insert(times.longAt(i), TimeType.secondOf(times, i));
+            if (least.size() > LOWER_MAX) {
+                return null;
+            }
+        }
+        return least.size() == 1 && least.lessEqual(timeMin, secondTimeMin) ? null : least.build();
     }
 
     /**
@@ -83,6 +129,29 @@ public final class Chunk implements AutoCloseable {
     }
 
     /**
+     * Makes a chunk of a sealed flat image; see above.
+     *
+     * @param lease the image; owned by the chunk from here on, also if this throws
+     */
+    static Chunk of(Pager pager, Lease lease, FlatView view, int depth) {
+        boolean done = false;
+        Fence fence = null;
+        try {
+            fence = Fence.of(pager.memory(), view);
+            Chunk chunk = new Chunk(pager, lease, fence, view, depth);
+            done = true;
+            return chunk;
+        } finally {
+            if (!done) {
+                if (fence != null) {
+                    fence.close();
+                }
+                lease.close();
+            }
+        }
+    }
+
+    /**
      * Takes another hold on the chunk; each hold is closed once.
      *
      * @throws IllegalStateException if the last hold was closed
@@ -99,12 +168,17 @@ public final class Chunk implements AutoCloseable {
                 this + " is closed; share it before its last holder closes it");
     }
 
-    /** The type of the trie. */
+    /** The layout of the image. */
+    public ChunkKind kind() {
+        return kind;
+    }
+
+    /** The type of the updates. */
     public TrieType type() {
         return type;
     }
 
-    /** The number of distinct keys. */
+    /** The number of distinct keys; a flat chunk does not know, and says its number of updates. */
     public long keyCount() {
         return keyCount;
     }
@@ -119,7 +193,10 @@ public final class Chunk implements AutoCloseable {
         return image.sizeBytes();
     }
 
-    /** What the chunk is graded by: see {@link TrieView#flatBytes()}. */
+    /**
+     * What the chunk is graded by: see {@link TrieView#flatBytes()}; of a flat one the bytes of its
+     * rows with their values.
+     */
     public long flatBytes() {
         return flatBytes;
     }
@@ -129,14 +206,37 @@ public final class Chunk implements AutoCloseable {
         return flatBytes - flatBytesOfLast >= targetBytes;
     }
 
-    /** The least time, unsigned. */
+    /** The least time, unsigned; of pairs the least first number. */
     public long timeMin() {
         return timeMin;
     }
 
-    /** The greatest time, unsigned. */
+    /** The greatest time, unsigned; of pairs the greatest first number. */
     public long timeMax() {
         return timeMax;
+    }
+
+    /** The least second number of pairs, unsigned; else 0. */
+    public long secondTimeMin() {
+        return secondTimeMin;
+    }
+
+    /** The greatest second number of pairs, unsigned; else 0. */
+    public long secondTimeMax() {
+        return secondTimeMax;
+    }
+
+    /**
+     * The least times. A chunk of pairs that has more than 64 of them says the greatest time at or
+     * before all instead.
+     */
+    public Antichain lower() {
+        if (lower != null) {
+            return lower;
+        }
+        return type.time() == TimeType.EPOCH
+                ? Antichain.of(timeMin)
+                : Antichain.of(timeMin, secondTimeMin);
     }
 
     /**
@@ -149,6 +249,15 @@ public final class Chunk implements AutoCloseable {
             throw closed();
         }
         return fence;
+    }
+
+    /** Adds the {@link #lower() least times} to a frontier. */
+    void addLower(Antichain.Builder frontier) {
+        if (lower != null) {
+            frontier.insertAll(lower);
+        } else {
+            frontier.insert(timeMin, secondTimeMin);
+        }
     }
 
     /** Whether the body is in memory now. */
@@ -175,11 +284,10 @@ public final class Chunk implements AutoCloseable {
      * the thread that uses the view. The pin is a hold on the chunk: that may be closed meanwhile.
      *
      * @throws IllegalStateException if the chunk is closed
+     * @throws IllegalArgumentException if it is flat
      */
     public ChunkPin open(TrieView view) {
-        if (holders == 0) {
-            throw closed();
-        }
+        checkKind(ChunkKind.TRIE);
         Pin pin = image.pin();
         boolean done = false;
         try {
@@ -201,10 +309,43 @@ public final class Chunk implements AutoCloseable {
      * @return false if the body is in memory, and is to be {@linkplain #open opened}
      */
     boolean readInto(Lease target) {
+        checkKind(ChunkKind.TRIE);
+        return image.readInto(target);
+    }
+
+    /**
+     * The same for a flat chunk.
+     *
+     * @throws IllegalStateException if the chunk is closed
+     * @throws IllegalArgumentException if it is a trie
+     */
+    public ChunkPin open(FlatView view) {
+        checkKind(ChunkKind.FLAT);
+        Pin pin = image.pin();
+        boolean done = false;
+        try {
+            view.bind(memory, pin.offset());
+            done = true;
+        } finally {
+            if (!done) {
+                pin.close();
+            }
+        }
+        long binding = view.binding();
+        return () -> {
+            pin.close();
+            view.unbind(binding);
+        };
+    }
+
+    private void checkKind(ChunkKind expected) {
         if (holders == 0) {
             throw closed();
         }
-        return image.readInto(target);
+        if (kind != expected) {
+            throw new IllegalArgumentException(
+                    this + " is laid out as " + kind + ", expected " + expected);
+        }
     }
 
     /** A pin, and the binding that ends with it. */

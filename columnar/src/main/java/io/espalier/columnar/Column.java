@@ -51,6 +51,26 @@ public final class Column {
         this.ascending = false;
     }
 
+    /**
+     * Binds to a field of rows: {@code data} is that of the first row, {@code stride} the size of a
+     * row, and {@code heap} what the field of a variable value points into, with its offset and its
+     * size, 32 bits each.
+     *
+     * @param width the size of every value, or -1 if variable
+     */
+    void bindField(
+            ColumnType.Kind kind,
+            long width,
+            MemorySegment segment,
+            long heap,
+            long data,
+            long stride,
+            long count) {
+        int field = width == -1 ? TrieLayout.FIELD_VARIABLE : TrieLayout.FIELD;
+        bind(kind, field, Math.max(width, 0), segment, heap, data, count);
+        this.stride = stride;
+    }
+
     void bind(Column other) {
         bind(
                 other.kind,
@@ -60,6 +80,7 @@ public final class Column {
                 other.offsets,
                 other.data,
                 other.count);
+        this.stride = other.stride;
     }
 
     /** How many values there are. */
@@ -107,6 +128,9 @@ public final class Column {
         if (encoding == TrieLayout.VARIABLE) {
             return data + Words.getUnsignedInt(segment, offsets, index);
         }
+        if (encoding == TrieLayout.FIELD_VARIABLE) {
+            return offsets + Words.getUnsignedInt(segment, data + index * stride, 0);
+        }
         return data + index * stride;
     }
 
@@ -115,6 +139,9 @@ public final class Column {
         if (encoding == TrieLayout.VARIABLE) {
             return Words.getUnsignedInt(segment, offsets, index + 1)
                     - Words.getUnsignedInt(segment, offsets, index);
+        }
+        if (encoding == TrieLayout.FIELD_VARIABLE) {
+            return Words.getUnsignedInt(segment, data + index * stride, 1);
         }
         return width;
     }

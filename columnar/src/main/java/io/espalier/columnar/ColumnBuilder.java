@@ -167,6 +167,20 @@ public final class ColumnBuilder implements AutoCloseable {
         appendRepeated(value, 1);
     }
 
+    /** Appends a tuple of two. */
+    void appendPair(long first, long second) {
+        if (encoding == TrieLayout.FIXED) {
+            data.appendLong(first);
+            data.appendLong(second);
+            count++;
+            return;
+        }
+        scratch.clear();
+        scratch.appendLong(first);
+        scratch.appendLong(second);
+        append(segment, scratch.offset(), 2 * Long.BYTES);
+    }
+
     /** Appends the same long {@code times} times. */
     void appendRepeated(long value, long times) {
         if (times == 0) {
@@ -558,10 +572,15 @@ public final class ColumnBuilder implements AutoCloseable {
         append(value);
     }
 
-    /** The last value of a column of longs. */
+    /** The last value of a column of longs, or its first word in one of tuples. */
     long lastLong() {
-        long at = encoding == TrieLayout.FIXED ? (count - 1) * Long.BYTES : 0;
-        return segment.get(Layouts.LONG, data.offset() + at);
+        return lastWord(0);
+    }
+
+    /** A word of the last value of a column of longs or tuples. */
+    long lastWord(int word) {
+        long at = encoding == TrieLayout.FIXED ? (count - 1) * width : 0;
+        return segment.get(Layouts.LONG, data.offset() + at + (long) word * Long.BYTES);
     }
 
     /** Writes the column at {@code at}, with zero padding, and returns the bytes without it. */

@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  * pins the chunk that it is in, and a second one while it looks across a seam; {@link #close} lets
  * go. Not thread-safe.
  */
-public final class Cursor implements AutoCloseable {
+public final class Cursor implements BatchCursor {
 
     /** Takes the time (unsigned) and the diff of one update. */
     @FunctionalInterface
@@ -62,50 +62,59 @@ public final class Cursor implements AutoCloseable {
     }
 
     /** Whether there is a key here, or the run ended. */
+    @Override
     public boolean hasKey() {
         return chunk < run.chunkCount();
     }
 
     /** Whether there is a val here, or the key's vals ended. */
+    @Override
     public boolean hasVal() {
         return hasVal;
     }
 
     /** The column that holds the key, at {@link #key()}. */
+    @Override
     public Column keys() {
         checkKey();
         return view.keys();
     }
 
     /** The index of the key in {@link #keys()}. */
+    @Override
     public long key() {
         return key;
     }
 
     /** The column that holds the val, at {@link #val()}. */
+    @Override
     public Column vals() {
         checkVal();
         return view.vals();
     }
 
     /** The index of the val in {@link #vals()}. */
+    @Override
     public long val() {
         return val;
     }
 
     /** Goes to the first key. */
+    @Override
     public void rewind() {
         checkOpen();
         goTo(0, 0);
     }
 
     /** Goes to the first val of the key. */
+    @Override
     public void rewindVals() {
         checkKey();
         goTo(keyChunk, keyStart);
     }
 
     /** Goes to the next key. */
+    @Override
     public void stepKey() {
         checkKey();
         if (key + 1 < view.keyCount()) {
@@ -130,6 +139,7 @@ public final class Cursor implements AutoCloseable {
      * Goes to the first key, from here on, that is not less than value {@code probe} of {@code
      * probes}.
      */
+    @Override
     public void seekKey(Column probes, long probe) {
         checkOpen();
         if (!hasKey() || Column.compare(view.keys(), key, probes, probe) >= 0) {
@@ -147,6 +157,7 @@ public final class Cursor implements AutoCloseable {
     }
 
     /** Goes to the next val of the key. */
+    @Override
     public void stepVal() {
         checkVal();
         long valsTo = view.valsTo(key);
@@ -174,6 +185,7 @@ public final class Cursor implements AutoCloseable {
      * Goes to the first val of the key, from here on, that is not less than value {@code probe} of
      * {@code probes}.
      */
+    @Override
     public void seekVal(Column probes, long probe) {
         checkKey();
         if (!hasVal) {
@@ -202,6 +214,17 @@ public final class Cursor implements AutoCloseable {
     public void mapTimes(Times times) {
         timesOf.target = times;
         mapUpdates(timesOf);
+    }
+
+    @Override
+    public void mapTimes(EachUpdate updates) {
+        mapUpdates((opened, update) ->
+                updates.accept(
+                        opened.timeAt(update),
+                        opened.secondTimeAt(update),
+                        opened.diffAt(update),
+                        opened.payloads(),
+                        update));
     }
 
     /** Gives each update of the val to {@code updates}, by ascending time. */

@@ -21,18 +21,27 @@ public final class Fence implements AutoCloseable {
     private final Column vals;
     private final long firstTime;
     private final long lastTime;
+    private final long firstSecond;
+    private final long lastSecond;
 
-    private Fence(NativeMemory memory, TrieView view) {
-        long lastKey = view.keyCount() - 1;
-        long lastVal = view.valCount() - 1;
-        long bytes = pairBytes(view.keys(), lastKey) + pairBytes(view.vals(), lastVal);
+    private Fence(
+            NativeMemory memory,
+            Column sourceKeys,
+            Column sourceVals,
+            Column times,
+            long lastKey,
+            long lastVal,
+            long lastUpdate) {
+        long bytes = pairBytes(sourceKeys, lastKey) + pairBytes(sourceVals, lastVal);
         this.lease = memory.allocate(Math.max(bytes, Long.BYTES));
-        this.vals = view.type().val().kind() == ColumnType.Kind.UNIT ? UNITS : new Column();
-        this.firstTime = view.timeAt(0);
-        this.lastTime = view.timeAt(view.updateCount() - 1);
-        long at = copyPair(memory.segment(), view.keys(), lastKey, lease.offset(), keys);
+        this.vals = sourceVals.kind() == ColumnType.Kind.UNIT ? UNITS : new Column();
+        this.firstTime = times.longAt(0);
+        this.lastTime = times.longAt(lastUpdate);
+        this.firstSecond = TimeType.secondOf(times, 0);
+        this.lastSecond = TimeType.secondOf(times, lastUpdate);
+        long at = copyPair(memory.segment(), sourceKeys, lastKey, lease.offset(), keys);
         if (vals != UNITS) {
-            copyPair(memory.segment(), view.vals(), lastVal, at, vals);
+            copyPair(memory.segment(), sourceVals, lastVal, at, vals);
         }
     }
 
@@ -43,7 +52,19 @@ public final class Fence implements AutoCloseable {
     }
 
     static Fence of(NativeMemory memory, TrieView view) {
-        return new Fence(memory, view);
+        return new Fence(
+                memory,
+                view.keys(),
+                view.vals(),
+                view.times(),
+                view.keyCount() - 1,
+                view.valCount() - 1,
+                view.updateCount() - 1);
+    }
+
+    static Fence of(NativeMemory memory, FlatView view) {
+        long last = view.rowCount() - 1;
+        return new Fence(memory, view.keys(), view.vals(), view.times(), last, last, last);
     }
 
     private static long pairBytes(Column column, long last) {
@@ -57,7 +78,7 @@ public final class Fence implements AutoCloseable {
             MemorySegment target, Column source, long last, long at, Column pair) {
         long firstSize = source.sizeOf(0);
         long lastSize = source.sizeOf(last);
-        if (source.isVariable()) {
+        if (source.kind() == ColumnType.Kind.BYTES) {
             long data = at + 2 * Long.BYTES;
             target.set(Layouts.INT, at, 0);
             target.set(Layouts.INT, at + 4, (int) firstSize);
@@ -91,7 +112,7 @@ public final class Fence implements AutoCloseable {
         if (order == 0) {
             order = Column.compare(vals, 1, next.vals, 0);
             if (order == 0) {
-                order = Long.compareUnsigned(lastTime, next.firstTime);
+                order = TimeType.compare(lastTime, lastSecond, next.firstTime, next.firstSecond);
             }
         }
         return order < 0;
@@ -105,6 +126,16 @@ public final class Fence implements AutoCloseable {
     /** The time of the last update. */
     public long lastTime() {
         return lastTime;
+    }
+
+    /** The second number of the first time, where times are pairs; else 0. */
+    public long firstSecondTime() {
+        return firstSecond;
+    }
+
+    /** The second number of the last time, where times are pairs; else 0. */
+    public long lastSecondTime() {
+        return lastSecond;
     }
 
     @Override

@@ -16,7 +16,9 @@ final class ImageCheck {
     private final MemorySegment segment;
     private final long offset;
     private final long sizeBytes;
-    private long next = TrieLayout.HEADER_BYTES;
+    private long next;
+
+    private long first;
 
     /** The column that stands before all others; -1 for none. */
     private int lead = -1;
@@ -29,6 +31,8 @@ final class ImageCheck {
 
     void run() {
         TrieType type = TrieType.ofCode(get(TrieLayout.TYPE_AT));
+        first = TrieLayout.headerBytes(type);
+        next = first;
         long keys = get(TrieLayout.KEYS_AT);
         long vals = get(TrieLayout.VALS_AT);
         long updates = get(TrieLayout.UPDATES_AT);
@@ -52,7 +56,7 @@ final class ImageCheck {
         bounds(TrieLayout.KEY_BOUNDS, keys, vals);
         column(TrieLayout.VALS, type.val().fixedWidth(), vals);
         bounds(TrieLayout.VAL_BOUNDS, vals, updates);
-        column(TrieLayout.TIMES, Long.BYTES, updates);
+        column(TrieLayout.TIMES, type.time().bytes(), updates);
         column(TrieLayout.DIFFS, Long.BYTES, updates);
         if (type.diff() == DiffType.UPSERT) {
             column(TrieLayout.PAYLOADS, -1, updates);
@@ -67,34 +71,39 @@ final class ImageCheck {
                             + sizeBytes
                             + " bytes");
         }
-        timeBounds(updates);
+        if (type.time() == TimeType.EPOCH) {
+            timeBounds(updates, 0, 1, TrieLayout.TIME_MIN_AT, TrieLayout.TIME_MAX_AT);
+        } else {
+            timeBounds(updates, 0, 2, TrieLayout.TIME_MIN_AT, TrieLayout.TIME_MAX_AT);
+            timeBounds(updates, 1, 2, TrieLayout.SECOND_TIME_MIN_AT, TrieLayout.SECOND_TIME_MAX_AT);
+        }
     }
 
     /** Checks least and greatest time, by which whole chunks are kept, shipped or left alone. */
-    private void timeBounds(long updates) {
+    private void timeBounds(long updates, int word, int words, int minAt, int maxAt) {
         long entry = offset + entry(TrieLayout.TIMES);
         long at = offset + segment.get(Layouts.LONG, entry + TrieLayout.ENTRY_OFFSET_AT);
         int encoding = segment.get(Layouts.INT, entry + TrieLayout.ENTRY_ENCODING_AT);
         long count = encoding == TrieLayout.FIXED ? updates : 1;
         long min = Long.MAX_VALUE;
         long max = Long.MIN_VALUE;
-        for (long i = 0; i < count; i++) {
+        for (long i = word; i < count * words; i += words) {
             long time = Words.getLong(segment, at, i) ^ Words.FLIP;
             min = Math.min(min, time);
             max = Math.max(max, time);
         }
         min ^= Words.FLIP;
         max ^= Words.FLIP;
-        if (get(TrieLayout.TIME_MIN_AT) != min || get(TrieLayout.TIME_MAX_AT) != max) {
+        if (get(minAt) != min || get(maxAt) != max) {
             throw new ImageException(
                     "chunk image: times go from "
                             + Long.toUnsignedString(min)
                             + " to "
                             + Long.toUnsignedString(max)
                             + ", but the header says "
-                            + Long.toUnsignedString(get(TrieLayout.TIME_MIN_AT))
+                            + Long.toUnsignedString(get(minAt))
                             + " to "
-                            + Long.toUnsignedString(get(TrieLayout.TIME_MAX_AT)));
+                            + Long.toUnsignedString(get(maxAt)));
         }
     }
 
@@ -218,7 +227,7 @@ final class ImageCheck {
         long entry = entry(column);
         long at = get(entry + TrieLayout.ENTRY_OFFSET_AT);
         long size = get(entry + TrieLayout.ENTRY_SIZE_AT);
-        long place = column == lead ? TrieLayout.HEADER_BYTES : next;
+        long place = column == lead ? first : next;
         require(at == place && size == bytes, column, "lie at " + at + " with " + size + " bytes");
         next += column == lead ? 0 : TrieLayout.align(bytes);
         require(next <= sizeBytes && next >= 0, column, "leave the image");

@@ -43,7 +43,8 @@ public final class Merge implements AutoCloseable {
      * Starts a merge at the first updates of all runs.
      *
      * @param consuming whether the runs are told of chunks that are done with
-     * @param since times below are raised to this; 0 keeps all. Upsert tries take 0 only.
+     * @param since times below are raised to this; 0 keeps all. Upserts and pairs of times take 0
+     *     only.
      */
     public Merge(List<? extends Run> runs, boolean consuming, long since, ChainBuilder out) {
         this(runs, consuming, since, out, false);
@@ -70,6 +71,12 @@ public final class Merge implements AutoCloseable {
                     "upsert tries cannot be advanced to "
                             + Long.toUnsignedString(since)
                             + "; give 0: of upserts the greatest order stays, whatever its time");
+        }
+        if (since != 0 && out.type().time() != TimeType.EPOCH) {
+            throw new IllegalArgumentException(
+                    "pairs of times cannot be advanced to "
+                            + Long.toUnsignedString(since)
+                            + " by a merge; give 0, and a frontier to their chunk family");
         }
         this.weaver = new Weaver(out, eager);
         this.order = new RunCursor[runs.size()];
@@ -240,7 +247,7 @@ public final class Merge implements AutoCloseable {
                     key++;
                 }
             }
-            appendCount(view, key, val, view.timeAt(i), view.diffAt(i));
+            appendCount(view, key, val, view.timeAt(i), view.secondTimeAt(i), view.diffAt(i));
         }
     }
 
@@ -256,7 +263,8 @@ public final class Merge implements AutoCloseable {
         if (counts) {
             long sum = sumOf(equal);
             if (sum != 0) {
-                appendCount(view, winner.key(), winner.val(), winner.time(), sum);
+                appendCount(
+                        view, winner.key(), winner.val(), winner.time(), winner.secondTime(), sum);
             }
         } else {
             for (int i = 1; i < equal; i++) {
@@ -289,7 +297,7 @@ public final class Merge implements AutoCloseable {
         if (high != low >> 63) {
             throw new ArithmeticException(
                     "the counts of an update with time "
-                            + Long.toUnsignedString(order[0].time())
+                            + out.type().time().show(order[0].time(), order[0].secondTime())
                             + " in "
                             + heads
                             + " runs sum to more than 64 bits hold; keep counts smaller");
@@ -297,12 +305,12 @@ public final class Merge implements AutoCloseable {
         return low;
     }
 
-    private void appendCount(TrieView view, long key, long val, long time, long diff) {
+    private void appendCount(TrieView view, long key, long val, long time, long second, long diff) {
         long raised = Long.compareUnsigned(time, since) < 0 ? since : time;
         TrieBuilder last = out.builder();
         boolean sameKey = !last.isEmpty() && last.compareLastKey(view.keys(), key) == 0;
         boolean sameVal = sameKey && last.compareLastVal(view.vals(), val) == 0;
-        if (sameVal && last.lastTime() == raised) {
+        if (sameVal && last.lastTime() == raised && last.lastSecondTime() == second) {
             last.foldIntoLast(diff);
             return;
         }
@@ -313,7 +321,7 @@ public final class Merge implements AutoCloseable {
         } else if (!sameVal) {
             builder.openNextVal(view.vals(), val);
         }
-        builder.addCount(raised, diff);
+        builder.addCount(raised, second, diff);
     }
 
     /** Puts the first cursor, whose head moved, to its place. */

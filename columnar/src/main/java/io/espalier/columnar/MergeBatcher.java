@@ -129,6 +129,15 @@ public final class MergeBatcher implements AutoCloseable {
     // ---- adding -------------------------------------------------------------------------------
 
     /**
+     * Says what the second number of times is, from here on, where times are pairs.
+     *
+     * @throws IllegalArgumentException if times are epochs and it is not 0
+     */
+    public void setSecondTime(long second) {
+        staged.setSecondTime(second);
+    }
+
+    /**
      * Adds an update whose key and val are native bytes; see {@link UpdateBuffer}.
      *
      * @param time unsigned, below {@link #NO_TIME}
@@ -223,7 +232,7 @@ public final class MergeBatcher implements AutoCloseable {
     }
 
     private void makeRoom(long time, long rowBytes) {
-        if (time == NO_TIME) {
+        if (time == NO_TIME && type.time() == TimeType.EPOCH) {
             throw new IllegalArgumentException(
                     "an update at time "
                             + Long.toUnsignedString(time)
@@ -306,7 +315,7 @@ public final class MergeBatcher implements AutoCloseable {
         if (staged.count() == 0) {
             return;
         }
-        long timeMin = staged.timeMin();
+        Antichain lower = staged.frontier();
         DeferringSink sink = new DeferringSink(pager, type, 0);
         ChainBuilder out = output.start(sink);
         boolean done = false;
@@ -321,7 +330,7 @@ public final class MergeBatcher implements AutoCloseable {
             }
         }
         forms++;
-        run(BatcherJob.handOver(pager, sink, timeMin));
+        run(BatcherJob.handOver(pager, sink, lower));
     }
 
     // ---- merging ------------------------------------------------------------------------------
@@ -400,8 +409,23 @@ public final class MergeBatcher implements AutoCloseable {
      *
      * @param upper unsigned; {@link #NO_TIME} gives out everything
      * @return a batch that the caller owns; its chunks may be paged
+     * @throws IllegalArgumentException if times are pairs
      */
     public Batch seal(long upper) {
+        return seal(Antichain.of(upper));
+    }
+
+    /**
+     * Gives out everything with a time that is not open by a frontier any more, as one sorted,
+     * consolidated batch, and keeps the rest. The bounds of chunks say which chains may have such
+     * times; what is kept of those becomes one chain.
+     *
+     * @param frontier an empty one gives out everything
+     * @return a batch that the caller owns; its chunks may be paged
+     * @throws IllegalArgumentException if it is a frontier of other times
+     */
+    public Batch seal(Antichain frontier) {
+        frontier.checkType(type.time());
         room = 0;
         resume();
         form();
@@ -409,9 +433,9 @@ public final class MergeBatcher implements AutoCloseable {
         List<Chain> late = new ArrayList<>();
         boolean whole = true;
         for (Chain chain : chains) {
-            boolean isEarly = Long.compareUnsigned(timeMin(chain.batch), upper) < 0;
+            boolean isEarly = mayShip(chain.batch, frontier);
             (isEarly ? early : late).add(chain);
-            whole &= !isEarly || Long.compareUnsigned(timeMax(chain.batch), upper) < 0;
+            whole &= !isEarly || shipsWhole(chain.batch, frontier);
         }
         Batch shipped;
         if (early.isEmpty()) {
@@ -420,20 +444,20 @@ public final class MergeBatcher implements AutoCloseable {
             chains.remove(early.getFirst());
             shipped = early.getFirst().batch;
         } else {
-            shipped = split(early, late, upper);
+            shipped = split(early, late, frontier);
         }
         seals++;
         return shipped;
     }
 
-    private Batch split(List<Chain> early, List<Chain> late, long upper) {
+    private Batch split(List<Chain> early, List<Chain> late, Antichain frontier) {
         List<Batch> inputs = new ArrayList<>();
         int depth = 0;
         for (Chain chain : early) {
             inputs.add(chain.batch);
             depth = Math.max(depth, chain.depth);
         }
-        BatcherJob split = BatcherJob.split(pager, inputs, depth + 1, output, upper);
+        BatcherJob split = BatcherJob.split(pager, inputs, depth + 1, output, frontier);
         chains.clear();
         chains.addAll(late);
         merges++;
@@ -446,42 +470,65 @@ public final class MergeBatcher implements AutoCloseable {
         return split.takeShipped();
     }
 
-    /** The least time of a chain; {@link #NO_TIME} of an empty one. */
-    static long timeMin(Batch batch) {
-        long min = NO_TIME;
+    /** Whether some time of a chain may be one that a frontier does not keep open. */
+    private static boolean mayShip(Batch batch, Antichain frontier) {
         for (long i = 0; i < batch.chunkCount(); i++) {
-            long time = batch.chunk(i).timeMin();
-            min = Long.compareUnsigned(time, min) < 0 ? time : min;
+            Chunk chunk = batch.chunk(i);
+            if (!frontier.lessEqual(chunk.timeMin(), chunk.secondTimeMin())) {
+                return true;
+            }
         }
-        return min;
+        return false;
     }
 
-    private static long timeMax(Batch batch) {
-        long max = 0;
+    /** Whether no time of a chain is open by a frontier, as its bounds say. */
+    private static boolean shipsWhole(Batch batch, Antichain frontier) {
         for (long i = 0; i < batch.chunkCount(); i++) {
-            long time = batch.chunk(i).timeMax();
-            max = Long.compareUnsigned(time, max) > 0 ? time : max;
+            Chunk chunk = batch.chunk(i);
+            if (frontier.lessEqual(chunk.timeMax(), chunk.secondTimeMax())) {
+                return false;
+            }
         }
-        return max;
+        return true;
+    }
+
+    static void addLower(Batch batch, Antichain.Builder least) {
+        for (long i = 0; i < batch.chunkCount(); i++) {
+            batch.chunk(i).addLower(least);
+        }
     }
 
     /**
      * The least time of what is kept, staged or chained, unsigned; {@link #NO_TIME} if nothing is.
      * Known without opening a chunk; of updates in different chains that would cancel, it still
      * counts the times.
+     *
+     * @throws IllegalStateException if times are pairs, which have a {@link #lower} instead
      */
     public long frontier() {
-        long min = staged.timeMin();
+        if (type.time() != TimeType.EPOCH) {
+            throw new IllegalStateException("times are pairs, of which several may be least");
+        }
+        Antichain least = lower();
+        return least.isEmpty() ? NO_TIME : least.firstAt(0);
+    }
+
+    /**
+     * The least times of what is kept, staged or chained; empty if nothing is. Known without
+     * opening a chunk, see {@link Chunk#lower()}; of updates in different chains that would cancel,
+     * it still counts the times.
+     */
+    public Antichain lower() {
+        Antichain.Builder least = Antichain.builder(type.time());
+        least.insertAll(staged.frontier());
         for (Chain chain : chains) {
-            long time = timeMin(chain.batch);
-            min = Long.compareUnsigned(time, min) < 0 ? time : min;
+            addLower(chain.batch, least);
         }
         BatcherJob stopped = job;
         if (stopped != null) {
-            long time = stopped.timeMin();
-            min = Long.compareUnsigned(time, min) < 0 ? time : min;
+            least.insertAll(stopped.lower());
         }
-        return min;
+        return least.build();
     }
 
     /** What is held and was done. */

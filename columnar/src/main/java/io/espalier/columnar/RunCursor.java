@@ -25,6 +25,7 @@ final class RunCursor implements AutoCloseable {
     private long val;
     private long update;
     private long time;
+    private long second;
 
     // the last of the updates that seekEnd found, and what comes after them
     private long lastKey;
@@ -85,8 +86,14 @@ final class RunCursor implements AutoCloseable {
         return update;
     }
 
+    /** The time of the head, or its first number. */
     long time() {
         return time;
+    }
+
+    /** The second number of the time of the head; 0 of an epoch. */
+    long secondTime() {
+        return second;
     }
 
     Column keys() {
@@ -122,6 +129,7 @@ final class RunCursor implements AutoCloseable {
             keys = known.keys();
             vals = known.vals();
             time = known.firstTime();
+            second = known.firstSecondTime();
         } else {
             open();
         }
@@ -168,9 +176,14 @@ final class RunCursor implements AutoCloseable {
             fence = null;
             keys = view.keys();
             vals = view.vals();
-            time = view.timeAt(update);
+            setTime(update);
         }
         return view;
+    }
+
+    private void setTime(long ofUpdate) {
+        time = view.timeAt(ofUpdate);
+        second = view.secondTimeAt(ofUpdate);
     }
 
     private void unpin() {
@@ -186,7 +199,7 @@ final class RunCursor implements AutoCloseable {
         if (order == 0) {
             order = Column.compare(a.vals, a.val, b.vals, b.val);
             if (order == 0) {
-                order = Long.compareUnsigned(a.time, b.time);
+                order = TimeType.compare(a.time, a.second, b.time, b.second);
             }
         }
         return order;
@@ -201,22 +214,25 @@ final class RunCursor implements AutoCloseable {
     /** Whether the whole chunk, of which the head is the first update, lies below another head. */
     boolean chunkIsBelow(RunCursor other) {
         long lastTime;
+        long lastSecond;
         long lastKey;
         long lastVal;
         if (fence != null) {
             lastKey = 1;
             lastVal = 1;
             lastTime = fence.lastTime();
+            lastSecond = fence.lastSecondTime();
         } else {
             lastKey = view.keyCount() - 1;
             lastVal = view.valCount() - 1;
             lastTime = view.timeAt(view.updateCount() - 1);
+            lastSecond = view.secondTimeAt(view.updateCount() - 1);
         }
         int order = Column.compare(keys, lastKey, other.keys, other.key);
         if (order == 0) {
             order = Column.compare(vals, lastVal, other.vals, other.val);
             if (order == 0) {
-                order = Long.compareUnsigned(lastTime, other.time);
+                order = TimeType.compare(lastTime, lastSecond, other.time, other.second);
             }
         }
         return order < 0;
@@ -246,7 +262,7 @@ final class RunCursor implements AutoCloseable {
             return;
         }
         long updatesTo = opened.updatesTo(val);
-        long next = endOfTimes(opened, update, updatesTo, other.time);
+        long next = endOfTimes(opened, update, updatesTo, other.time, other.second);
         lastVal = val;
         endUpdate = next;
         endVal = next == updatesTo ? val + 1 : val;
@@ -254,14 +270,14 @@ final class RunCursor implements AutoCloseable {
     }
 
     /** The first of the updates {@code [from, to)} of a val whose time is not less than another. */
-    private static long endOfTimes(TrieView view, long from, long to, long time) {
+    private static long endOfTimes(TrieView view, long from, long to, long time, long second) {
         // what was appended later has later times throughout
-        if (Long.compareUnsigned(view.timeAt(to - 1), time) < 0) {
+        if (isBefore(view, to - 1, time, second)) {
             return to;
         }
         long step = 1;
         long low = from;
-        while (low + step < to && Long.compareUnsigned(view.timeAt(low + step), time) < 0) {
+        while (low + step < to && isBefore(view, low + step, time, second)) {
             low += step;
             step <<= 1;
         }
@@ -269,13 +285,17 @@ final class RunCursor implements AutoCloseable {
         long high = Math.min(low + step, to - 1);
         while (low + 1 < high) {
             long middle = (low + high) >>> 1;
-            if (Long.compareUnsigned(view.timeAt(middle), time) < 0) {
+            if (isBefore(view, middle, time, second)) {
                 low = middle;
             } else {
                 high = middle;
             }
         }
         return high;
+    }
+
+    private static boolean isBefore(TrieView view, long update, long time, long second) {
+        return TimeType.compare(view.timeAt(update), view.secondTimeAt(update), time, second) < 0;
     }
 
     /** The first update behind those of {@link #seekEnd}. */
@@ -302,7 +322,7 @@ final class RunCursor implements AutoCloseable {
         update = endUpdate;
         val = endVal;
         key = endKey;
-        time = view.timeAt(update);
+        setTime(update);
     }
 
     /** Puts the head at an update of the chunk, or behind the last one, which is the next chunk. */
@@ -324,7 +344,7 @@ final class RunCursor implements AutoCloseable {
                 }
             }
         }
-        time = view.timeAt(target);
+        setTime(target);
     }
 
     private void moveToKey(long target) {
@@ -335,7 +355,7 @@ final class RunCursor implements AutoCloseable {
         key = target;
         val = view.valsFrom(target);
         update = view.updatesFrom(val);
-        time = view.timeAt(update);
+        setTime(update);
     }
 
     @Override

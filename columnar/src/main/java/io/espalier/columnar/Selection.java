@@ -35,8 +35,12 @@ final class Selection implements AutoCloseable {
         }
     }
 
-    /** Selects the updates of a view whose times lie before {@code upper}, or the others. */
-    void select(TrieView view, long upper, boolean before) {
+    /**
+     * Selects the updates of a view whose times are open by a frontier, or the others.
+     *
+     * @param open which of the two
+     */
+    void select(TrieView view, Antichain frontier, boolean open) {
         long count = view.updateCount();
         room(UPDATE_ROWS, count * Integer.BYTES);
         start(count);
@@ -46,7 +50,7 @@ final class Selection implements AutoCloseable {
             for (long val = view.valsFrom(key); val < view.valsTo(key); val++) {
                 level = Math.min(level, UpdateSorter.NEW_VAL);
                 for (long i = view.updatesFrom(val); i < view.updatesTo(val); i++) {
-                    if (Long.compareUnsigned(view.timeAt(i), upper) < 0 == before) {
+                    if (frontier.lessEqual(view.timeAt(i), view.secondTimeAt(i)) == open) {
                         append(level, key, val, i);
                         level = UpdateSorter.NEW_TIME;
                     }

@@ -34,6 +34,11 @@ final class StagedRows implements AutoCloseable {
     private final ColumnBuilder otherVals;
     private final StagedLongs longVals;
     private final StagedLongs times;
+
+    /** The second numbers of times that are pairs. */
+    private final StagedLongs seconds;
+
+    private final boolean pairs;
     private final StagedLongs diffs;
     private final ColumnBuilder payloads;
     private final NativeBuffer argument;
@@ -47,6 +52,11 @@ final class StagedRows implements AutoCloseable {
     private long keysAt;
     private long timeMin = -1;
 
+    // of pairs only: the second number of what is added next, the least times, and all of them
+    private long second;
+    private final Antichain.Builder lower;
+    private final ColumnBuilder pairTimes;
+
     StagedRows(NativeMemory memory, TrieType type) {
         this.segment = memory.segment();
         this.keyType = type.key();
@@ -55,6 +65,10 @@ final class StagedRows implements AutoCloseable {
         this.otherVals = new ColumnBuilder(memory, valType, false);
         this.longVals = new StagedLongs(memory);
         this.times = new StagedLongs(memory);
+        this.pairs = type.time() == TimeType.PAIR;
+        this.seconds = new StagedLongs(memory);
+        this.lower = Antichain.builder(type.time());
+        this.pairTimes = new ColumnBuilder(memory, ColumnType.tuple(2), false);
         this.diffs = new StagedLongs(memory);
         this.payloads = new ColumnBuilder(memory, ColumnType.BYTES, false);
         this.argument = new NativeBuffer(memory);
@@ -67,6 +81,19 @@ final class StagedRows implements AutoCloseable {
     /** The least time, unsigned; -1 if there are no rows. */
     long timeMin() {
         return timeMin;
+    }
+
+    /** The least times. */
+    Antichain frontier() {
+        if (pairs) {
+            return lower.build();
+        }
+        return count() == 0 ? Antichain.empty(TimeType.EPOCH) : Antichain.of(timeMin);
+    }
+
+    /** Says what the second number of times is from here on. */
+    void setSecondTime(long second) {
+        this.second = second;
     }
 
     long keyBytes() {
@@ -88,6 +115,7 @@ final class StagedRows implements AutoCloseable {
                 + otherVals.sealedBytes()
                 + (valType.kind() == ColumnType.Kind.LONG ? longVals.sealedBytes(used) : 0)
                 + times.sealedBytes(used)
+                + (pairs ? seconds.sealedBytes(used) : 0)
                 + diffs.sealedBytes(used)
                 + payloads.sealedBytes();
     }
@@ -118,6 +146,10 @@ final class StagedRows implements AutoCloseable {
     private void end(int row, long time, long diff) {
         times.set(row, time);
         diffs.set(row, diff);
+        if (pairs) {
+            seconds.set(row, second);
+            lower.insert(time, second);
+        }
         if (Long.compareUnsigned(time, timeMin) < 0) {
             timeMin = time;
         }
@@ -222,6 +254,9 @@ final class StagedRows implements AutoCloseable {
             int row = rowFor(width, 0, time, diff);
             int rows = (int) Math.min(left, room - row);
             times.fill(row, rows, time);
+            if (pairs) {
+                seconds.fill(row, rows, second);
+            }
             diffs.fill(row, rows, diff);
             MemorySegment.copy(keySegment, from, segment, keysAt + row * width, rows * width);
             end(row + rows - 1, time, diff);
@@ -274,6 +309,9 @@ final class StagedRows implements AutoCloseable {
             longVals.open((int) rows, val);
         }
         times.open((int) rows, time);
+        if (pairs) {
+            seconds.open((int) rows, second);
+        }
         diffs.open((int) rows, diff);
         keyWidth = found == -1 ? APPENDED : keySize;
         keysAt = found;
@@ -292,6 +330,9 @@ final class StagedRows implements AutoCloseable {
                 longVals.close(rows);
             }
             times.close(rows);
+            if (pairs) {
+                seconds.close(rows);
+            }
             diffs.close(rows);
         }
         base += rows;
@@ -318,8 +359,21 @@ final class StagedRows implements AutoCloseable {
             default -> otherVals.bind(valColumn);
         }
         times.column().bind(timeColumn);
+        if (pairs) {
+            bindPairs(timeColumn);
+        }
         diffs.column().bind(diffColumn);
         payloads.bind(payloadColumn);
+    }
+
+    /** Binds a column to both numbers of times side by side. */
+    private void bindPairs(Column timeColumn) {
+        Column secondColumn = seconds.column().column();
+        pairTimes.clear(Long.MAX_VALUE);
+        for (long i = 0; i < base; i++) {
+            pairTimes.appendPair(timeColumn.longAt(i), secondColumn.longAt(i));
+        }
+        pairTimes.bind(timeColumn);
     }
 
     /** Drops all rows. Room is kept, up to a limit for each column. */
@@ -328,6 +382,9 @@ final class StagedRows implements AutoCloseable {
         otherVals.clear(bytesMax);
         longVals.clear(bytesMax);
         times.clear(bytesMax);
+        seconds.clear(bytesMax);
+        lower.clear();
+        pairTimes.clear(bytesMax);
         diffs.clear(bytesMax);
         payloads.clear(bytesMax);
         argument.clear(bytesMax);
@@ -345,6 +402,8 @@ final class StagedRows implements AutoCloseable {
         otherVals.close();
         longVals.close();
         times.close();
+        seconds.close();
+        pairTimes.close();
         diffs.close();
         payloads.close();
         argument.close();

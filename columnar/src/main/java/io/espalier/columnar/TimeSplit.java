@@ -5,7 +5,7 @@ import io.espalier.memory.NativeMemory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A sink that parts a chain by time: what lies before {@code upper} goes to one chain, the rest to
+ * A sink that parts a chain by time: what a frontier says is open goes to one chain, the rest to
  * another. A chunk or image that lies on one side goes there as it is, which its time bounds tell
  * without opening it; a mixed image is split before any pager sees it.
  *
@@ -13,42 +13,73 @@ import org.jspecify.annotations.Nullable;
  */
 final class TimeSplit implements ImageSink, AutoCloseable {
 
-    private final long upper;
-    private final ChainBuilder before;
-    private final ChainBuilder rest;
+    private final Antichain frontier;
+    private final ChainBuilder ship;
+    private final ChainBuilder keep;
+    private final Antichain.@Nullable Builder residual;
     private final Selection selection;
     private final Gather gather;
     private final TrieView half = new TrieView();
 
-    TimeSplit(NativeMemory memory, long upper, ChainBuilder before, ChainBuilder rest) {
-        this.upper = upper;
-        this.before = before;
-        this.rest = rest;
+    TimeSplit(NativeMemory memory, Antichain frontier, ChainBuilder ship, ChainBuilder keep) {
+        this(memory, frontier, ship, keep, null);
+    }
+
+    /**
+     * A split that also says what times it kept.
+     *
+     * @param residual takes the times of what is kept in
+     */
+    TimeSplit(
+            NativeMemory memory,
+            Antichain frontier,
+            ChainBuilder ship,
+            ChainBuilder keep,
+            Antichain.@Nullable Builder residual) {
+        this.residual = residual;
+        frontier.checkType(ship.type().time());
+        this.frontier = frontier;
+        this.ship = ship;
+        this.keep = keep;
         this.selection = new Selection(memory);
         this.gather = new Gather(memory);
     }
 
-    /** The chain that takes times from min to max, or null if they are on both sides. */
-    private @Nullable ChainBuilder side(long timeMin, long timeMax) {
-        if (Long.compareUnsigned(timeMax, upper) < 0) {
-            return before;
+    /** The chain that takes times from min to max, or null if they may be on both sides. */
+    private @Nullable ChainBuilder side(
+            long timeMin, long secondTimeMin, long timeMax, long secondTimeMax) {
+        if (!frontier.lessEqual(timeMax, secondTimeMax)) {
+            return ship;
         }
-        return Long.compareUnsigned(timeMin, upper) >= 0 ? rest : null;
+        return frontier.lessEqual(timeMin, secondTimeMin) ? keep : null;
+    }
+
+    /** Appends a view to the chains. */
+    void append(TrieView view) {
+        ChainBuilder side = side(view);
+        if (side != null) {
+            side.appendUpdates(view, 0, view.updateCount());
+            if (side == keep) {
+                lower(view.times());
+            }
+        } else {
+            split(view, false, ship);
+            split(view, true, keep);
+        }
+    }
+
+    private @Nullable ChainBuilder side(TrieView view) {
+        return side(view.timeMin(), view.secondTimeMin(), view.timeMax(), view.secondTimeMax());
     }
 
     @Override
     public void accept(Lease image, TrieView view) {
-        ChainBuilder side = side(view.timeMin(), view.timeMax());
+        ChainBuilder side = side(view);
         if (side != null && side.takeImage(image, view)) {
             return;
         }
         try {
-            if (side != null) {
-                side.appendUpdates(view, 0, view.updateCount());
-            } else {
-                split(view, true, before);
-                split(view, false, rest);
-            }
+            append(view);
         } finally {
             image.close();
         }
@@ -56,12 +87,23 @@ final class TimeSplit implements ImageSink, AutoCloseable {
 
     @Override
     public boolean offer(Chunk chunk) {
-        ChainBuilder side = side(chunk.timeMin(), chunk.timeMax());
-        return side != null && side.shareChunk(chunk);
+        ChainBuilder side =
+                side(
+                        chunk.timeMin(),
+                        chunk.secondTimeMin(),
+                        chunk.timeMax(),
+                        chunk.secondTimeMax());
+        if (side == null || !side.shareChunk(chunk)) {
+            return false;
+        }
+        if (side == keep && residual != null) {
+            chunk.addLower(residual);
+        }
+        return true;
     }
 
-    private void split(TrieView view, boolean early, ChainBuilder target) {
-        selection.select(view, upper, early);
+    private void split(TrieView view, boolean open, ChainBuilder target) {
+        selection.select(view, frontier, open);
         selection.bind(
                 half,
                 view.type(),
@@ -72,6 +114,18 @@ final class TimeSplit implements ImageSink, AutoCloseable {
                 view.diffs(),
                 view.payloads());
         target.appendUpdates(half, 0, half.updateCount());
+        if (open) {
+            lower(half.times());
+        }
+    }
+
+    private void lower(Column times) {
+        if (residual != null) {
+            long count = times.isConstant() ? Math.min(times.count(), 1) : times.count();
+            for (long i = 0; i < count; i++) {
+                residual.insert(times.longAt(i), TimeType.secondOf(times, i));
+            }
+        }
     }
 
     @Override

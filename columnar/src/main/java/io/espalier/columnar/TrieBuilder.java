@@ -26,6 +26,8 @@ public final class TrieBuilder implements AutoCloseable {
     private final NativeMemory memory;
     private final MemorySegment segment;
     private final TrieType type;
+    private final boolean pairs;
+    private final int headerBytes;
 
     private final ColumnBuilder keys;
     private final BoundsBuilder keyBounds;
@@ -36,6 +38,9 @@ public final class TrieBuilder implements AutoCloseable {
     private final ColumnBuilder payloads;
 
     private final TimeBounds timeBounds = new TimeBounds();
+
+    /** Of the second numbers of pairs, when the chunk is sealed. */
+    private final TimeBounds secondBounds = new TimeBounds();
 
     /** Whether a time was taken out again, so that the bounds are those of more than there is. */
     private boolean timesRemoved;
@@ -48,18 +53,20 @@ public final class TrieBuilder implements AutoCloseable {
         this.memory = memory;
         this.segment = memory.segment();
         this.type = type;
+        this.headerBytes = TrieLayout.headerBytes(type);
         this.keys = column(type.key(), true);
         this.keyBounds = new BoundsBuilder(memory);
         this.vals = column(type.val(), false);
         this.valBounds = new BoundsBuilder(memory);
-        this.times = column(ColumnType.LONG, false);
+        this.pairs = type.time() == TimeType.PAIR;
+        this.times = column(type.time().column(), false);
         this.diffs = column(ColumnType.LONG, false);
         this.payloads = column(ColumnType.BYTES, false);
     }
 
     /** Any column may turn out to be the largest, in the room of which the image is made. */
-    private ColumnBuilder column(ColumnType type, boolean distinct) {
-        return new ColumnBuilder(memory, type, distinct, TrieLayout.HEADER_BYTES);
+    private ColumnBuilder column(ColumnType values, boolean distinct) {
+        return new ColumnBuilder(memory, values, distinct, headerBytes);
     }
 
     /** The type of the tries that are built. */
@@ -87,7 +94,7 @@ public final class TrieBuilder implements AutoCloseable {
         if (isEmpty()) {
             return 0;
         }
-        return TrieLayout.HEADER_BYTES
+        return headerBytes
                 + keys.sealedBytes()
                 + keyBounds.sealedBytes(vals.count())
                 + vals.sealedBytes()
@@ -102,7 +109,7 @@ public final class TrieBuilder implements AutoCloseable {
         return keys.flatBytes()
                 + vals.flatBytes()
                 + (keys.count() + vals.count()) * TrieLayout.OFFSET_BYTES
-                + times.count() * TrieLayout.UPDATE_BYTES
+                + times.count() * type.updateBytes()
                 + payloads.flatBytes();
     }
 
@@ -130,18 +137,35 @@ public final class TrieBuilder implements AutoCloseable {
         vals.append(source, index);
     }
 
-    /** Adds an update to the open val. */
+    /** Adds an update at an epoch to the open val. */
     void addCount(long time, long diff) {
+        addCount(time, 0, diff);
+    }
+
+    /** Adds an update to the open val. */
+    void addCount(long time, long second, long diff) {
         assert diff != 0 : "a diff of zero";
-        timeBounds.add(time);
-        times.append(time);
+        addTime(time, second);
         diffs.append(diff);
     }
 
-    /** Adds an upsert to the open val. */
+    /** Adds an upsert at an epoch to the open val. */
     void addUpsert(long time, long order, Column source, long index) {
+        addUpsert(time, 0, order, source, index);
+    }
+
+    private void addTime(long time, long second) {
         timeBounds.add(time);
-        times.append(time);
+        if (pairs) {
+            times.appendPair(time, second);
+        } else {
+            times.append(time);
+        }
+    }
+
+    /** Adds an upsert to the open val. */
+    void addUpsert(long time, long second, long order, Column source, long index) {
+        addTime(time, second);
         diffs.append(order);
         payloads.append(source, index);
     }
@@ -156,9 +180,19 @@ public final class TrieBuilder implements AutoCloseable {
         return Column.compare(vals.bind(lastVal), vals.count() - 1, source, index);
     }
 
-    /** The time of the last update. */
+    /** The time of the last update, or its first number. */
     long lastTime() {
         return times.lastLong();
+    }
+
+    /** The second number of the time of the last update. */
+    long lastSecondTime() {
+        return pairs ? times.lastWord(1) : 0;
+    }
+
+    /** Compares the time of the last update with another one. */
+    int compareLastTime(long time, long second) {
+        return TimeType.compare(lastTime(), lastSecondTime(), time, second);
     }
 
     /**
@@ -293,7 +327,10 @@ public final class TrieBuilder implements AutoCloseable {
                 order = compareLastVal(view.vals(), firstVal);
                 if (order == 0) {
                     sameVal = true;
-                    order = Long.compareUnsigned(lastTime(), view.timeAt(from)) < 0 ? -1 : 1;
+                    order =
+                            compareLastTime(view.timeAt(from), view.secondTimeAt(from)) < 0
+                                    ? -1
+                                    : 1;
                 }
             }
             if (order > 0) {
@@ -430,12 +467,15 @@ public final class TrieBuilder implements AutoCloseable {
             timeBounds.clear();
             timeBounds.addAll(times.bind(lastVal), 0, times.count());
         }
+        if (pairs) {
+            addSeconds();
+        }
         long size = sealedBytes();
         ColumnBuilder lead = lead();
         // the one step that may fail comes first
         Lease lease;
         boolean inPlace = false;
-        if (lead != null && lead.fitsImage(size, TrieLayout.HEADER_BYTES)) {
+        if (lead != null && lead.fitsImage(size, headerBytes)) {
             lease = lead.becomeImage(size);
             inPlace = true;
         } else {
@@ -447,7 +487,7 @@ public final class TrieBuilder implements AutoCloseable {
         long end = image(lease.offset(), lead, inPlace);
         assert end == size : end + " bytes of " + size;
         if (lead != null && !inPlace) {
-            lead.clearForImage(size, TrieLayout.HEADER_BYTES, KEPT_BYTES_MAX);
+            lead.clearForImage(size, headerBytes, KEPT_BYTES_MAX);
         }
         clear();
         return lease;
@@ -477,6 +517,20 @@ public final class TrieBuilder implements AutoCloseable {
         segment.set(Layouts.LONG, base + TrieLayout.UPDATES_AT, times.count());
         segment.set(Layouts.LONG, base + TrieLayout.TIME_MIN_AT, timeBounds.min());
         segment.set(Layouts.LONG, base + TrieLayout.TIME_MAX_AT, timeBounds.max());
+        if (pairs) {
+            segment.set(Layouts.LONG, base + TrieLayout.SECOND_TIME_MIN_AT, secondBounds.min());
+            segment.set(Layouts.LONG, base + TrieLayout.SECOND_TIME_MAX_AT, secondBounds.max());
+        }
+    }
+
+    /** Finds the bounds of the second numbers of times. */
+    private void addSeconds() {
+        secondBounds.clear();
+        Column all = times.bind(lastVal);
+        long count = all.isConstant() ? 1 : all.count();
+        for (long i = 0; i < count; i++) {
+            secondBounds.add(TimeType.secondOf(all, i));
+        }
     }
 
     /**
@@ -485,7 +539,7 @@ public final class TrieBuilder implements AutoCloseable {
      * @param inPlace whether the values of the leading column are where they belong
      */
     private long image(long base, @Nullable ColumnBuilder lead, boolean inPlace) {
-        long at = TrieLayout.HEADER_BYTES;
+        long at = headerBytes;
         if (lead != null) {
             long bytes = lead.count() * lead.width();
             if (inPlace) {
@@ -509,7 +563,7 @@ public final class TrieBuilder implements AutoCloseable {
         long width = column.encoding() == TrieLayout.VARIABLE ? 0 : column.width();
         if (column == lead) {
             long bytes = column.count() * width;
-            entry(base, index, column.encoding(), width, TrieLayout.HEADER_BYTES, bytes);
+            entry(base, index, column.encoding(), width, headerBytes, bytes);
             return at;
         }
         long bytes = column.seal(base + at);

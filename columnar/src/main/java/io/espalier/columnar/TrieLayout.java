@@ -19,6 +19,15 @@ package io.espalier.columnar;
  *                           encoding 4, width 4, offset 8, size 8
  * 240  columns: the largest fixed one, then the others by the directory
  * </pre>
+ *
+ * <p>Where times are pairs, 56 and 64 are about their first numbers, and two more come before the
+ * columns:
+ *
+ * <pre>
+ * 240  time min       8   of the second numbers
+ * 248  time max       8
+ * 256  columns
+ * </pre>
  */
 final class TrieLayout {
 
@@ -59,6 +68,11 @@ final class TrieLayout {
 
     static final int HEADER_BYTES = DIRECTORY_AT + COLUMNS * ENTRY_BYTES;
 
+    /** Of pairs only. */
+    static final int SECOND_TIME_MIN_AT = HEADER_BYTES;
+
+    static final int SECOND_TIME_MAX_AT = HEADER_BYTES + Long.BYTES;
+
     /** No bytes: an absent column, or values without content. */
     static final int ABSENT = 0;
 
@@ -71,16 +85,24 @@ final class TrieLayout {
     /** n + 1 unsigned 32-bit offsets, padded to eight, then the bytes that they cut. */
     static final int VARIABLE = 3;
 
+    /** Not in images: a field of rows that are further apart than the values of it are wide. */
+    static final int FIELD = 4;
+
+    /** Not in images: the same, with the values elsewhere. */
+    static final int FIELD_VARIABLE = 5;
+
     /** An offset, of a group or of a value. */
     static final int OFFSET_BYTES = Integer.BYTES;
-
-    /** A time and a diff. */
-    static final int UPDATE_BYTES = 2 * Long.BYTES;
 
     /** Offsets and sizes of values are 32 bits wide, so no column of a chunk exceeds this. */
     static final long COLUMN_BYTES_MAX = 0xFFFF_FFFFL;
 
     private TrieLayout() {}
+
+    /** Where the columns of an image start. */
+    static int headerBytes(TrieType type) {
+        return type.time() == TimeType.EPOCH ? HEADER_BYTES : HEADER_BYTES + 2 * Long.BYTES;
+    }
 
     static long align(long bytes) {
         return (bytes + 7) & -8L;

@@ -1,13 +1,14 @@
 package io.espalier.columnar;
 
 /**
- * The type of a trie, fixed when it is created. Times are unsigned 64-bit epochs.
+ * The type of a trie, fixed when it is created.
  *
  * @param key the type of keys; not unit
  * @param val the type of vals
  * @param diff how updates fold
+ * @param time what times are
  */
-public record TrieType(ColumnType key, ColumnType val, DiffType diff) {
+public record TrieType(ColumnType key, ColumnType val, DiffType diff, TimeType time) {
 
     /** Bytes to bytes with counts: what tables and traces hold. */
     public static final TrieType BYTES_TO_BYTES =
@@ -25,13 +26,29 @@ public record TrieType(ColumnType key, ColumnType val, DiffType diff) {
         }
     }
 
+    /** The type of a trie whose times are epochs. */
+    public TrieType(ColumnType key, ColumnType val, DiffType diff) {
+        this(key, val, diff, TimeType.EPOCH);
+    }
+
+    /** The same with other times. */
+    public TrieType withTime(TimeType other) {
+        return new TrieType(key, val, diff, other);
+    }
+
+    /** The size of an update beside its key and val: a time and a diff. */
+    int updateBytes() {
+        return time.bytes() + Long.BYTES;
+    }
+
     /** The type as the eight bytes that the chunk image stores. */
     long code() {
         return key.kind().code
                 | (long) key.words() << 8
                 | (long) val.kind().code << 16
                 | (long) val.words() << 24
-                | (long) diff.code << 40;
+                | (long) diff.code << 40
+                | (long) time.code << 48;
     }
 
     /**
@@ -43,10 +60,12 @@ public record TrieType(ColumnType key, ColumnType val, DiffType diff) {
         try {
             ColumnType key = column((int) (code & 0xFF), (int) (code >>> 8 & 0xFF));
             ColumnType val = column((int) (code >>> 16 & 0xFF), (int) (code >>> 24 & 0xFF));
-            for (DiffType diff : DiffType.values()) {
-                TrieType type = new TrieType(key, val, diff);
-                if (type.code() == code) {
-                    return type;
+            for (TimeType time : TimeType.values()) {
+                for (DiffType diff : DiffType.values()) {
+                    TrieType type = new TrieType(key, val, diff, time);
+                    if (type.code() == code) {
+                        return type;
+                    }
                 }
             }
         } catch (IllegalArgumentException e) {

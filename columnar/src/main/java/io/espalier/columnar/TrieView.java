@@ -26,8 +26,11 @@ public final class TrieView {
     private long keyCount;
     private long valCount;
     private long updateCount;
+    private boolean pairs;
     private long timeMin;
     private long timeMax;
+    private long secondTimeMin;
+    private long secondTimeMax;
 
     private final Column keys = new Column();
     private final Bounds keyBounds = new Bounds();
@@ -63,17 +66,22 @@ public final class TrieView {
             type = TrieType.ofCode(code);
             typeCode = code;
         }
+        pairs = type.time() == TimeType.PAIR;
         keyCount = segment.get(Layouts.LONG, offset + TrieLayout.KEYS_AT);
         valCount = segment.get(Layouts.LONG, offset + TrieLayout.VALS_AT);
         updateCount = segment.get(Layouts.LONG, offset + TrieLayout.UPDATES_AT);
         timeMin = segment.get(Layouts.LONG, offset + TrieLayout.TIME_MIN_AT);
         timeMax = segment.get(Layouts.LONG, offset + TrieLayout.TIME_MAX_AT);
+        secondTimeMin =
+                pairs ? segment.get(Layouts.LONG, offset + TrieLayout.SECOND_TIME_MIN_AT) : 0;
+        secondTimeMax =
+                pairs ? segment.get(Layouts.LONG, offset + TrieLayout.SECOND_TIME_MAX_AT) : 0;
         bind(keys, TrieLayout.KEYS, type.key().kind(), keyCount);
         keys.setAscending();
         bind(keyBounds, TrieLayout.KEY_BOUNDS, keyCount);
         bind(vals, TrieLayout.VALS, type.val().kind(), valCount);
         bind(valBounds, TrieLayout.VAL_BOUNDS, valCount);
-        bind(times, TrieLayout.TIMES, ColumnType.Kind.LONG, updateCount);
+        bind(times, TrieLayout.TIMES, type.time().column().kind(), updateCount);
         bind(diffs, TrieLayout.DIFFS, ColumnType.Kind.LONG, updateCount);
         bind(payloads, TrieLayout.PAYLOADS, ColumnType.Kind.BYTES, updateCount);
         return this;
@@ -93,9 +101,25 @@ public final class TrieView {
         this.keyCount = keyCount;
         this.valCount = valCount;
         this.updateCount = updateCount;
+        this.pairs = type.time() == TimeType.PAIR;
         this.timeMin = 0;
         this.timeMax = -1;
+        this.secondTimeMin = 0;
+        this.secondTimeMax = pairs ? -1 : 0;
         this.binding++;
+    }
+
+    /** Makes this a view of the columns of another one, which the caller may then bind anew. */
+    void bindCopy(TrieView other) {
+        bindOpen(other.type, other.segment, other.keyCount, other.valCount, other.updateCount);
+        keys.bind(other.keys);
+        keys.setAscending();
+        keyBounds.bind(other.keyBounds);
+        vals.bind(other.vals);
+        valBounds.bind(other.valBounds);
+        times.bind(other.times);
+        diffs.bind(other.diffs);
+        payloads.bind(other.payloads);
     }
 
     /** Counts bindings, so that a pin knows whether the view is still its own. */
@@ -253,14 +277,24 @@ public final class TrieView {
         return updateCount;
     }
 
-    /** The least time, unsigned. */
+    /** The least time, unsigned; of pairs the least first number. */
     public long timeMin() {
         return timeMin;
     }
 
-    /** The greatest time, unsigned. */
+    /** The greatest time, unsigned; of pairs the greatest first number. */
     public long timeMax() {
         return timeMax;
+    }
+
+    /** The least second number of pairs, unsigned; else 0. */
+    public long secondTimeMin() {
+        return secondTimeMin;
+    }
+
+    /** The greatest second number of pairs, unsigned; else 0. */
+    public long secondTimeMax() {
+        return secondTimeMax;
     }
 
     /** The distinct keys, ascending. */
@@ -332,9 +366,14 @@ public final class TrieView {
         return keyBounds.groupOf(val);
     }
 
-    /** The time of an update, unsigned. */
+    /** The time of an update, unsigned; the first number of a pair. */
     public long timeAt(long update) {
         return times.longAt(update);
+    }
+
+    /** The second number of the time of an update, unsigned, where times are pairs; else 0. */
+    public long secondTimeAt(long update) {
+        return pairs ? segment.get(Layouts.LONG, times.offsetOf(update) + Long.BYTES) : 0;
     }
 
     /** The count of an update, or the order key of an upsert. */
@@ -357,7 +396,7 @@ public final class TrieView {
                 keys.flatBytes(keysFrom, keysTo)
                         + vals.flatBytes(valsFrom, valsTo)
                         + (keysTo - keysFrom + valsTo - valsFrom) * TrieLayout.OFFSET_BYTES
-                        + (to - from) * TrieLayout.UPDATE_BYTES;
+                        + (to - from) * type.updateBytes();
         return type.diff() == DiffType.COUNT ? bytes : bytes + payloads.flatBytes(from, to);
     }
 
@@ -394,7 +433,12 @@ public final class TrieView {
         if (order == 0) {
             order = Column.compare(vals, valCount - 1, next.vals, 0);
             if (order == 0) {
-                order = Long.compareUnsigned(timeAt(updateCount - 1), next.timeAt(0));
+                order =
+                        TimeType.compare(
+                                timeAt(updateCount - 1),
+                                secondTimeAt(updateCount - 1),
+                                next.timeAt(0),
+                                next.secondTimeAt(0));
             }
         }
         return order < 0;
@@ -416,7 +460,12 @@ public final class TrieView {
                 }
                 for (long i = updatesFrom(val); i < updatesTo(val); i++) {
                     if (i > updatesFrom(val)
-                            && Long.compareUnsigned(timeAt(i - 1), timeAt(i)) >= 0) {
+                            && TimeType.compare(
+                                            timeAt(i - 1),
+                                            secondTimeAt(i - 1),
+                                            timeAt(i),
+                                            secondTimeAt(i))
+                                    >= 0) {
                         return "time " + i + " is not above the one before";
                     }
                     if (type.diff() == DiffType.COUNT && diffAt(i) == 0) {

@@ -76,9 +76,28 @@ public final class UpdateBuffer implements AutoCloseable {
         return rows.sizeBytes();
     }
 
-    /** The least time that is staged, unsigned; -1, the greatest, if nothing is. */
+    /**
+     * The least time that is staged, unsigned; -1, the greatest, if nothing is. Of pairs the least
+     * first number.
+     */
     public long timeMin() {
         return rows.timeMin();
+    }
+
+    /** The least times that are staged. */
+    public Antichain frontier() {
+        return rows.frontier();
+    }
+
+    /**
+     * Says what the second number of times is, from here on, where times are pairs: what is added
+     * gives the first one. It is 0 until it is set.
+     *
+     * @throws IllegalArgumentException if times are epochs and it is not 0
+     */
+    public void setSecondTime(long second) {
+        type.time().check(second);
+        rows.setSecondTime(second);
     }
 
     // ---- adding -------------------------------------------------------------------------------
@@ -403,6 +422,39 @@ public final class UpdateBuffer implements AutoCloseable {
                         || valColumn.kind() == ColumnType.Kind.BYTES;
         sorter.sort(keyColumn, valColumn, timeColumn, count, numbered);
         folder.fold(keyColumn, valColumn, timeColumn, diffColumn, payloadColumn, count, out);
+    }
+
+    /**
+     * The same into a chain of flat chunks.
+     *
+     * @throws ArithmeticException as above
+     * @throws IllegalArgumentException as above
+     */
+    void formInto(FlatStaging out) {
+        if (!out.type().equals(type)) {
+            throw new IllegalArgumentException(
+                    "a chain of " + out.type() + " for updates of " + type + "; give one of it");
+        }
+        if (rows.count() > 0) {
+            rows.bind(keyColumn, valColumn, timeColumn, diffColumn, payloadColumn);
+            try (RowFold fold = new RowFold(out.memory(), sorter)) {
+                fold.fold(keyColumn, valColumn, timeColumn, diffColumn, counts, rows.count());
+                for (long i = 0; i < fold.updateCount(); i++) {
+                    long row = fold.rowAt(i);
+                    out.append(
+                            keyColumn,
+                            row,
+                            valColumn,
+                            row,
+                            timeColumn.longAt(row),
+                            TimeType.secondOf(timeColumn, row),
+                            fold.diffAt(i),
+                            payloadColumn,
+                            row);
+                }
+            }
+        }
+        clear();
     }
 
     /** Drops what is staged. Room is kept, up to a limit. */

@@ -363,7 +363,11 @@ final class UpdateSorter implements AutoCloseable {
 
     private int compareField(int field, int a, int b, long depth) {
         if (field == RowWords.TIME) {
-            return Long.compareUnsigned(times.longAt(a), times.longAt(b));
+            return TimeType.compare(
+                    times.longAt(a),
+                    TimeType.secondOf(times, a),
+                    times.longAt(b),
+                    TimeType.secondOf(times, b));
         }
         Column column = field == RowWords.KEY ? keys : vals;
         if (column.isConstant()) {

@@ -12,7 +12,8 @@
  *
  * <ol>
  *   <li>{@link io.espalier.columnar.TrieType}, {@link io.espalier.columnar.ColumnType}, {@link
- *       io.espalier.columnar.DiffType}: what keys, vals and diffs can be;
+ *       io.espalier.columnar.DiffType}, {@link io.espalier.columnar.TimeType}: what keys, vals,
+ *       diffs and times can be; {@link io.espalier.columnar.Antichain}: frontiers of times;
  *   <li>{@link io.espalier.columnar.TrieView} and {@link io.espalier.columnar.Column}: an image
  *       read in place ({@code docs/format.md} draws it);
  *   <li>{@link io.espalier.columnar.ColumnBuilder} and {@link io.espalier.columnar.TrieBuilder}: an
@@ -24,8 +25,24 @@
  *       {@link io.espalier.columnar.Run}: what a batch shares with durable files;
  *   <li>{@link io.espalier.columnar.Merge}, {@link io.espalier.columnar.Extractor}, {@link
  *       io.espalier.columnar.Settle}: runs in, chain out;
- *   <li>{@link io.espalier.columnar.Cursor}: a run walked in place, for those who want one row.
+ *   <li>{@link io.espalier.columnar.Cursor}: a run walked in place, for those who want one row;
+ *   <li>{@link io.espalier.columnar.ChunkFamily}: the same operations behind one interface, for
+ *       tries and for flat rows.
  * </ol>
+ *
+ * <p><b>Two families.</b> A chunk is an image with a handle; what is in the image only the family
+ * knows. Fences, time bounds, residency and counting of holders are the handle's and the same for
+ * both; so a batch holds chunks of either layout, never both, and which chunks a probe or a
+ * frontier touches is decided alike. The trie works on ranges of columns; flat rows work row by
+ * row, and the tests hold both to one model. Columns are the flyweights of both: a field of a row
+ * is a column whose values stand further apart.
+ *
+ * <p><b>Two orders of times.</b> Where times are pairs, the column of times is twice as wide and
+ * stored in lexicographic order; all that copies ranges does not notice. What does: comparing
+ * times, their bounds (least and greatest of each number, which decide about whole chunks as those
+ * of epochs do), raising them to a frontier, after which those of a (key, val) may have to be
+ * sorted again, and reading as of a time. A time is handed around as two numbers, the second 0 for
+ * epochs.
  *
  * <p>The rest is machinery. What may not live here: files, threads, policy of what is paged, and
  * what batches mean to each other.

@@ -71,7 +71,9 @@ class ChainPropertyTest {
             batches.add(Tries.form(pager, type, model, target()));
         }
         long since =
-                type.diff() == DiffType.COUNT && random.nextInt(3) == 0
+                type.diff() == DiffType.COUNT
+                                && type.time() == TimeType.EPOCH
+                                && random.nextInt(3) == 0
                         ? Tries.time(random.nextInt(4))
                         : 0;
         long target = target();
@@ -120,7 +122,11 @@ class ChainPropertyTest {
                 Datum val = many(type.val(), oneKey ? i : mix(i) % vals);
                 int time = random.nextInt(times);
                 model.put(
-                        new Row(key, val, Tries.time(time)),
+                        new Row(
+                                key,
+                                val,
+                                Tries.time(time),
+                                type.time() == TimeType.EPOCH ? 0 : mix(i) % 2),
                         new Diff(
                                 ones ? 1 : 1 + i % 3,
                                 type.diff() == DiffType.COUNT
@@ -405,8 +411,9 @@ class ChainPropertyTest {
     }
 
     private static void updates(Cursor cursor, Datum key, Datum val, SortedMap<Row, Diff> rows) {
-        cursor.mapUpdates((v, i) -> rows.put(new Row(key, val, v.timeAt(i)), Tries.diff(v, i)));
-        cursor.mapTimes(
-                (time, diff) -> assertEquals(diff, rows.get(new Row(key, val, time)).number()));
+        cursor.mapUpdates((v, i) ->
+                rows.put(new Row(key, val, v.timeAt(i), v.secondTimeAt(i)), Tries.diff(v, i)));
+        cursor.mapTimes((time, second, diff, payloads, payload) ->
+                assertEquals(diff, rows.get(new Row(key, val, time, second)).number()));
     }
 }

@@ -128,6 +128,7 @@ final class ImageProbe implements AutoCloseable {
                     assertEquals(val, view.valOfUpdate(i));
                     assertEquals(key, view.keyOfVal(val));
                     add(view.timeAt(i));
+                    add(view.secondTimeAt(i));
                     add(view.diffAt(i));
                     if (view.type().diff() == DiffType.UPSERT) {
                         add(view.payloads(), i);
@@ -166,7 +167,7 @@ final class ImageProbe implements AutoCloseable {
         } catch (ArithmeticException e) {
             assertTrue(rows.values().stream().anyMatch(d -> d.number() != (int) d.number()));
         }
-        if (type.diff() == DiffType.COUNT) {
+        if (type.diff() == DiffType.COUNT && type.time() == TimeType.EPOCH) {
             long since = rows.keySet().stream().map(Row::time).max(Long::compareUnsigned).get();
             try (Batch merged = merge(List.of(batch), since)) {
                 assertEquals(Tries.union(type, List.of(rows), since), Tries.read(merged));
@@ -227,7 +228,9 @@ final class ImageProbe implements AutoCloseable {
                 for (; cursor.hasVal(); cursor.stepVal()) {
                     Datum val = Tries.datum(batch.type().val(), cursor.vals(), cursor.val());
                     cursor.mapUpdates((view, i) ->
-                            rows.put(new Row(key, val, view.timeAt(i)), Tries.diff(view, i)));
+                            rows.put(
+                                    new Row(key, val, view.timeAt(i), view.secondTimeAt(i)),
+                                    Tries.diff(view, i)));
                 }
             }
         }

@@ -109,6 +109,12 @@ class ImageTest {
         }
         TrieType constants = new TrieType(ColumnType.LONG, ColumnType.BYTES, DiffType.UPSERT);
         all.put("long-bytes-upsert", new Golden(constants, rows));
+
+        rows = new TreeMap<>();
+        rows.put(new Row(Tries.datum(1L), Tries.datum(), 2, 9), new Diff(1, none));
+        rows.put(new Row(Tries.datum(1L), Tries.datum(), 7, 3), new Diff(-1, none));
+        rows.put(new Row(Tries.datum(2L), Tries.datum(), 7, 4), new Diff(1, none));
+        all.put("long-unit-count-pair", new Golden(keysOnly.withTime(TimeType.PAIR), rows));
         return all;
     }
 

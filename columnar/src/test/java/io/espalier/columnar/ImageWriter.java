@@ -39,6 +39,9 @@ final class ImageWriter {
         List<Integer> valBounds = new ArrayList<>(List.of(0));
         long timeMin = -1;
         long timeMax = 0;
+        boolean pairs = type.time() == TimeType.PAIR;
+        long secondMin = -1;
+        long secondMax = 0;
         Row before = null;
         for (Map.Entry<Row, Diff> entry : rows.entrySet()) {
             Row row = entry.getKey();
@@ -56,7 +59,12 @@ final class ImageWriter {
             if (!sameVal) {
                 vals.add(row.val().bytes());
             }
-            times.add(Tries.datum(row.time()).bytes());
+            times.add(
+                    pairs
+                            ? Tries.datum(row.time(), row.second()).bytes()
+                            : Tries.datum(row.time()).bytes());
+            secondMin = TimeType.min(secondMin, row.second());
+            secondMax = TimeType.max(secondMax, row.second());
             diffs.add(Tries.datum(entry.getValue().number()).bytes());
             payloads.add(entry.getValue().payload().bytes());
             timeMin = Long.compareUnsigned(row.time(), timeMin) < 0 ? row.time() : timeMin;
@@ -72,13 +80,19 @@ final class ImageWriter {
                         bounds(keyBounds),
                         column(type.val(), vals),
                         bounds(valBounds),
-                        column(ColumnType.LONG, times),
+                        column(type.time().column(), times),
                         column(ColumnType.LONG, diffs),
                         upserts
                                 ? column(ColumnType.BYTES, payloads)
                                 : new Encoded(TrieLayout.ABSENT, 0, new byte[0]));
+        List<Encoded> bounded = new ArrayList<>(columns);
+        if (pairs) {
+            ByteArrayOutputStream seconds = new ByteArrayOutputStream();
+            seconds.writeBytes(Tries.datum(secondMin, secondMax).bytes());
+            bounded.add(0, new Encoded(TrieLayout.ABSENT, 0, seconds.toByteArray()));
+        }
         return image(
-                columns,
+                bounded,
                 TrieLayout.TYPE_AT,
                 type.code(),
                 TrieLayout.KEYS_AT,
@@ -108,19 +122,27 @@ final class ImageWriter {
         for (int i = 0; i < fields.length; i += 2) {
             image.set(Layouts.LONG, fields[i], fields[i + 1]);
         }
+        long header = TrieLayout.HEADER_BYTES;
+        int first = columns.size() - TrieLayout.COLUMNS;
+        if (first > 0) {
+            // what pairs have more in their header
+            byte[] more = columns.getFirst().bytes;
+            System.arraycopy(more, 0, bytes, (int) header, more.length);
+            header += more.length;
+        }
         int lead = -1;
         int most = 0;
-        for (int i = 0; i < columns.size() && version != TrieLayout.VERSION_MIN; i++) {
-            Encoded column = columns.get(i);
+        for (int i = 0; i < TrieLayout.COLUMNS && version != TrieLayout.VERSION_MIN; i++) {
+            Encoded column = columns.get(first + i);
             if (column.encoding == TrieLayout.FIXED && column.bytes.length > most) {
                 most = column.bytes.length;
                 lead = i;
             }
         }
-        long next = TrieLayout.HEADER_BYTES + TrieLayout.align(most);
-        for (int i = 0; i < columns.size(); i++) {
-            Encoded column = columns.get(i);
-            long at = i == lead ? TrieLayout.HEADER_BYTES : next;
+        long next = header + TrieLayout.align(most);
+        for (int i = 0; i < TrieLayout.COLUMNS; i++) {
+            Encoded column = columns.get(first + i);
+            long at = i == lead ? header : next;
             long entry = TrieLayout.DIRECTORY_AT + (long) i * TrieLayout.ENTRY_BYTES;
             image.set(Layouts.INT, entry + TrieLayout.ENTRY_ENCODING_AT, column.encoding);
             image.set(Layouts.INT, entry + TrieLayout.ENTRY_WIDTH_AT, column.width);

@@ -39,7 +39,12 @@ final class Tries {
                     new TrieType(ColumnType.tuple(2), ColumnType.BYTES, DiffType.COUNT),
                     new TrieType(ColumnType.BYTES, ColumnType.tuple(3), DiffType.UPSERT),
                     new TrieType(ColumnType.BYTES, ColumnType.UNIT, DiffType.COUNT),
-                    new TrieType(ColumnType.LONG, ColumnType.LONG, DiffType.UPSERT));
+                    new TrieType(ColumnType.LONG, ColumnType.LONG, DiffType.UPSERT),
+                    TrieType.BYTES_TO_BYTES.withTime(TimeType.PAIR),
+                    TrieType.BYTES_UPSERTS.withTime(TimeType.PAIR),
+                    new TrieType(ColumnType.LONG, ColumnType.UNIT, DiffType.COUNT, TimeType.PAIR),
+                    new TrieType(
+                            ColumnType.LONG, ColumnType.tuple(2), DiffType.COUNT, TimeType.PAIR));
 
     /** A value as its bytes in a chunk, in the order of its type. */
     record Datum(ColumnType type, byte[] bytes) implements Comparable<Datum> {
@@ -77,14 +82,23 @@ final class Tries {
         }
     }
 
-    record Row(Datum key, Datum val, long time) implements Comparable<Row> {
+    /** Without a second number, at an epoch. */
+    record Row(Datum key, Datum val, long time, long second) implements Comparable<Row> {
+
+        Row(Datum key, Datum val, long time) {
+            this(key, val, time, 0);
+        }
+
         @Override
         public int compareTo(Row other) {
             int order = key.compareTo(other.key);
             if (order == 0) {
                 order = val.compareTo(other.val);
             }
-            return order == 0 ? Long.compareUnsigned(time, other.time) : order;
+            if (order == 0) {
+                order = Long.compareUnsigned(time, other.time);
+            }
+            return order == 0 ? Long.compareUnsigned(second, other.second) : order;
         }
     }
 
@@ -158,7 +172,8 @@ final class Tries {
                     new Row(
                             datum(type.key(), random.nextInt(keys), oneSize),
                             datum(type.val(), random.nextInt(vals), oneSize),
-                            time(random.nextInt(times)));
+                            time(random.nextInt(times)),
+                            type.time() == TimeType.EPOCH ? 0 : time(random.nextInt(times)));
             if (type.diff() == DiffType.COUNT) {
                 long number = onlyOnes ? 1 : random.nextInt(5) - 2;
                 fold(type, rows, row, new Diff(number, NO_PAYLOAD));
@@ -199,7 +214,7 @@ final class Tries {
         for (Map<Row, Diff> model : models) {
             model.forEach((row, diff) -> {
                 long time = Long.compareUnsigned(row.time, since) < 0 ? since : row.time;
-                fold(type, all, new Row(row.key, row.val, time), diff);
+                fold(type, all, new Row(row.key, row.val, time, row.second), diff);
             });
         }
         all.values().removeIf(d -> type.diff() == DiffType.COUNT && d.number == 0);
@@ -270,10 +285,11 @@ final class Tries {
                     builder.openNextVal(vals.column(), 0);
                 }
                 if (type.diff() == DiffType.COUNT) {
-                    builder.addCount(row.time, entry.getValue().number);
+                    builder.addCount(row.time, row.second, entry.getValue().number);
                 } else {
                     append(payloads, ColumnType.BYTES, entry.getValue().payload);
-                    builder.addUpsert(row.time, entry.getValue().number, payloads.column(), 0);
+                    builder.addUpsert(
+                            row.time, row.second, entry.getValue().number, payloads.column(), 0);
                 }
                 before = row;
             }
@@ -311,7 +327,8 @@ final class Tries {
                             new Row(
                                     datum(view.type().key(), view.keys(), key),
                                     datum(view.type().val(), view.vals(), val),
-                                    view.timeAt(i));
+                                    view.timeAt(i),
+                                    view.secondTimeAt(i));
                     if (!rows.isEmpty()) {
                         assertEquals(-1, Integer.signum(rows.lastKey().compareTo(row)), "order");
                     }
