@@ -28,8 +28,12 @@ public final class AsOfCursor implements AutoCloseable {
 
     private long lenderGoesTo;
 
-    private final Column keys = new Column();
-    private final Column vals = new Column();
+    /** Where the row is: columns of the lender, or the copied ones. */
+    private Column keys;
+
+    private Column vals;
+    private final Column copiedKeys = new Column();
+    private final Column copiedVals = new Column();
     private long key;
     private long val;
     private long sum;
@@ -78,6 +82,8 @@ public final class AsOfCursor implements AutoCloseable {
         this.asOfSecond = asOfSecond;
         this.copiedKey = new NativeBuffer(memory);
         this.copiedVal = new NativeBuffer(memory);
+        this.keys = copiedKeys;
+        this.vals = copiedVals;
         this.order = new RunCursor[runs.size()];
         boolean done = false;
         try {
@@ -136,8 +142,8 @@ public final class AsOfCursor implements AutoCloseable {
     }
 
     private void lend(RunCursor cursor, long goesTo, long total) {
-        keys.bind(cursor.keys());
-        vals.bind(cursor.vals());
+        keys = cursor.keys();
+        vals = cursor.vals();
         key = cursor.key();
         val = cursor.val();
         sum = total;
@@ -147,8 +153,10 @@ public final class AsOfCursor implements AutoCloseable {
 
     /** The same where the group goes on in other runs, or in the next chunk: the row is copied. */
     private boolean foldSeveral(RunCursor first, TrieView view) {
-        copy(view.keys(), first.key(), copiedKey, keys);
-        copy(view.vals(), first.val(), copiedVal, vals);
+        copy(view.keys(), first.key(), copiedKey, copiedKeys);
+        copy(view.vals(), first.val(), copiedVal, copiedVals);
+        keys = copiedKeys;
+        vals = copiedVals;
         key = 0;
         val = 0;
         long total = 0;
@@ -191,7 +199,7 @@ public final class AsOfCursor implements AutoCloseable {
         return total;
     }
 
-    /** The column that holds the key of the row, at {@link #key()}. */
+    /** The column that holds the key of the row, at {@link #key()}; maybe another for each row. */
     public Column keys() {
         return keys;
     }
@@ -206,7 +214,7 @@ public final class AsOfCursor implements AutoCloseable {
         return Column.compare(keys, key, probes, probe) == 0;
     }
 
-    /** The column that holds the val of the row, at {@link #val()}. */
+    /** The column that holds the val of the row, at {@link #val()}; maybe another for each row. */
     public Column vals() {
         return vals;
     }
