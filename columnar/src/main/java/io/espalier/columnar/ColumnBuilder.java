@@ -309,17 +309,7 @@ public final class ColumnBuilder implements AutoCloseable {
         if (a.width() == Long.BYTES && b.width() == Long.BYTES) {
             long target = reserveFixed(Long.BYTES, values);
             if (target != -1) {
-                Interleaving.chooseLongs(
-                        a.segment(),
-                        a.offsetOf(i),
-                        a.isConstant() ? 0 : Long.BYTES,
-                        b.segment(),
-                        b.offsetOf(j),
-                        b.isConstant() ? 0 : Long.BYTES,
-                        segment,
-                        target,
-                        choices,
-                        values);
+                Interleaving.chooseLongs(a, i, b, j, segment, target, choices, values);
                 advanceFixed(Long.BYTES, values);
                 return;
             }

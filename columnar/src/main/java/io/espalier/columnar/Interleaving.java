@@ -22,66 +22,6 @@ final class Interleaving {
 
     private Interleaving() {}
 
-    /**
-     * Merges {@code countA} longs at {@code a} and {@code countB} at {@code b} into {@code target}.
-     *
-     * @return false if a value is in both
-     */
-    static boolean longs(
-            MemorySegment segmentA,
-            long a,
-            long countA,
-            MemorySegment segmentB,
-            long b,
-            long countB,
-            MemorySegment out,
-            long target,
-            long choices) {
-        long startA = a;
-        long startB = b;
-        long endA = a + (countA << 3);
-        long endB = b + (countB << 3);
-        long to = target;
-        long end = target + ((countA + countB) << 3);
-        long choice = choices;
-        long choiceEnd = choices + countA + countB;
-        long equal = 0;
-        while (startA < endA && startB < endB) {
-            long steps = Math.min(endA - startA, endB - startB) >> 3;
-            // two equal values are looked at together: by the one end or the other
-            for (long k = 0; k < steps; k++) {
-                long x = segmentA.get(Layouts.LONG, startA);
-                long y = segmentB.get(Layouts.LONG, startB);
-                long z = x ^ y;
-                long d = x - y;
-                long less = (d ^ (z & (d ^ x))) >> 63;
-                equal |= (z - 1) & ~z;
-                out.set(Layouts.LONG, to, y ^ (z & less));
-                out.set(Layouts.BYTE, choice, (byte) -less);
-                startA += less & 8;
-                startB += ~less & 8;
-                to += 8;
-                choice++;
-
-                long v = segmentA.get(Layouts.LONG, endA - 8);
-                long w = segmentB.get(Layouts.LONG, endB - 8);
-                long u = v ^ w;
-                long e = w - v;
-                long more = (e ^ (u & (e ^ w))) >> 63;
-                equal |= (u - 1) & ~u;
-                end -= 8;
-                choiceEnd--;
-                out.set(Layouts.LONG, end, w ^ (u & more));
-                out.set(Layouts.BYTE, choiceEnd, (byte) -more);
-                endA -= more & 8;
-                endB -= ~more & 8;
-            }
-        }
-        rest(segmentA, startA, endA, out, to, choice, (byte) 1, 8);
-        rest(segmentB, startB, endB, out, to, choice, (byte) 0, 8);
-        return equal >= 0;
-    }
-
     /** Copies what is left of one range. */
     private static void rest(
             MemorySegment source,
@@ -102,8 +42,11 @@ final class Interleaving {
     }
 
     /**
-     * The same for values of {@code width} bytes, 8 or more: unsigned bytes, or signed longs one
-     * after another.
+     * Merges {@code countA} values at {@code a} and {@code countB} at {@code b} into {@code
+     * target}, each of {@code width} bytes, 8 or more: unsigned bytes, or signed longs one after
+     * another.
+     *
+     * @return false if a value is in both
      */
     static boolean wide(
             MemorySegment segmentA,
@@ -210,8 +153,36 @@ final class Interleaving {
     }
 
     /**
-     * Chooses between two columns of longs by the notes of a merge: a step of 0 repeats a constant.
+     * Chooses between two columns of longs by the notes of a merge, which need not be there if both
+     * are the same constant.
      */
+    static void chooseLongs(
+            Column a,
+            long i,
+            Column b,
+            long j,
+            MemorySegment out,
+            long target,
+            long choices,
+            long count) {
+        if (a.isConstant() && b.isConstant() && a.longAt(0) == b.longAt(0)) {
+            Words.fill(out, target, count, a.longAt(0));
+            return;
+        }
+        chooseLongs(
+                a.segment(),
+                a.offsetOf(i),
+                a.isConstant() ? 0 : Long.BYTES,
+                b.segment(),
+                b.offsetOf(j),
+                b.isConstant() ? 0 : Long.BYTES,
+                out,
+                target,
+                choices,
+                count);
+    }
+
+    /** A step of 0 repeats a constant. */
     static void chooseLongs(
             MemorySegment segmentA,
             long a,

@@ -169,8 +169,14 @@ public final class Merge implements AutoCloseable {
 
     /** Folds many updates of two runs at once, where they are of the simple kind. */
     private long foldMany(RunCursor first, RunCursor second) {
-        if (live == 2 && counts && keepsTimes(first.open().timeMin())) {
+        if (live == 2
+                && counts
+                && keepsTimes(first.open().timeMin())
+                && keepsTimes(second.open().timeMin())) {
             long updates = weaver.fold(first, second);
+            if (updates == 0) {
+                updates = weaver.weave(first, second);
+            }
             if (updates > 0) {
                 settleBoth();
                 return updates;
@@ -188,13 +194,15 @@ public final class Merge implements AutoCloseable {
             return 0;
         }
         long updates = weaver.weave(first, second);
-        if (updates == 0) {
+        if (updates > 0) {
+            settleBoth();
+            return updates;
+        }
+        if (updates != Weaver.NOT_NOW) {
             // a while by pieces: what does not suit now will not a few updates on
             shortPieces = -pause;
-            return 0;
         }
-        settleBoth();
-        return updates;
+        return 0;
     }
 
     /** Puts the first two cursors, whose heads moved, to their places. */

@@ -13,8 +13,7 @@ import org.junit.jupiter.api.Test;
 /** The kernels on every way that two short ranges can interleave, equal values included. */
 class InterleavingTest {
 
-    private static final int LENGTH_MAX = 8;
-    private static final int WIDE_LENGTH_MAX = 6;
+    private static final int LENGTH_MAX = 6;
     private static final ValueLayout.OfLong BIG_ENDIAN =
             ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
 
@@ -23,34 +22,26 @@ class InterleavingTest {
     private long b;
     private long target;
     private long notes;
-    private int lengthMax;
     private int width;
     private boolean bytes;
-    private boolean longs;
     private int found;
 
     // what comes out, where values differ: each value with the side it is from
     private final int[] sides = new int[2 * LENGTH_MAX];
 
     @Test
-    void longsInterleaveInEveryWay() {
-        // fails when an equal pair goes unnoticed, in front, at the back or where both ends meet
-        all(8, false, true);
-    }
-
-    @Test
     void wideValuesInterleaveInEveryWay() {
-        // fails as for longs, or when the words of a value are misread
-        all(8, true, false);
-        all(13, true, false);
-        all(16, false, false);
+        // fails when an equal pair goes unnoticed, in front, at the back or where both ends meet,
+        // or
+        // when the words of a value are misread
+        all(8, true);
+        all(13, true);
+        all(16, false);
     }
 
-    private void all(int width, boolean bytes, boolean longs) {
+    private void all(int width, boolean bytes) {
         this.width = width;
         this.bytes = bytes;
-        this.longs = longs;
-        lengthMax = longs ? LENGTH_MAX : WIDE_LENGTH_MAX;
         found = 0;
         try (NativeMemory memory =
                         NativeMemory.open(NativeMemory.Options.defaults().withDebug(true));
@@ -69,10 +60,10 @@ class InterleavingTest {
 
     /** In how many ways one can go on in one range, the other or both, to wherever. */
     private int paths() {
-        int[][] paths = new int[lengthMax + 1][lengthMax + 1];
+        int[][] paths = new int[LENGTH_MAX + 1][LENGTH_MAX + 1];
         int sum = 0;
-        for (int i = 0; i <= lengthMax; i++) {
-            for (int j = 0; j <= lengthMax; j++) {
+        for (int i = 0; i <= LENGTH_MAX; i++) {
+            for (int j = 0; j <= LENGTH_MAX; j++) {
                 paths[i][j] =
                         i == 0 || j == 0
                                 ? 1
@@ -86,17 +77,17 @@ class InterleavingTest {
     /** Checks what is there, and all that begins with it. */
     private void next(int countA, int countB, int value, boolean equal) {
         check(countA, countB, value, equal);
-        if (countA < lengthMax) {
+        if (countA < LENGTH_MAX) {
             put(a, countA, value);
             sides[value] = 1;
             next(countA + 1, countB, value + 1, equal);
         }
-        if (countB < lengthMax) {
+        if (countB < LENGTH_MAX) {
             put(b, countB, value);
             sides[value] = 0;
             next(countA, countB + 1, value + 1, equal);
         }
-        if (countA < lengthMax && countB < lengthMax) {
+        if (countA < LENGTH_MAX && countB < LENGTH_MAX) {
             put(a, countA, value);
             put(b, countB, value);
             next(countA + 1, countB + 1, value + 1, true);
@@ -106,7 +97,7 @@ class InterleavingTest {
     /** Values around zero as longs, and around 128 as bytes; odd ones differ in the last word. */
     private void put(long base, int index, int value) {
         long at = base + (long) index * width;
-        if (longs || width == Long.BYTES) {
+        if (width == Long.BYTES) {
             word(at, first(value));
             return;
         }
@@ -133,12 +124,9 @@ class InterleavingTest {
         segment.set(Layouts.BYTE, target + total * width, (byte) 99);
         segment.set(Layouts.BYTE, notes + total, (byte) 99);
         boolean distinct =
-                longs
-                        ? Interleaving.longs(
-                                segment, a, countA, segment, b, countB, segment, target, notes)
-                        : Interleaving.wide(
-                                segment, a, countA, segment, b, countB, segment, target, notes,
-                                width, bytes);
+                Interleaving.wide(
+                        segment, a, countA, segment, b, countB, segment, target, notes, width,
+                        bytes);
         if (distinct == equal) {
             throw new AssertionError(countA + " and " + countB + ": " + distinct);
         }

@@ -1,6 +1,7 @@
 package io.espalier.columnar;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.espalier.columnar.Tries.Datum;
 import io.espalier.columnar.Tries.Diff;
@@ -104,6 +105,105 @@ class WeaveTest {
         }
     }
 
+    @Test
+    void longsAreWovenInLanes() {
+        // fails when lanes, what they leave, folding or a full chunk lose, double or misplace a
+        // value
+        Random random = new Random(21);
+        for (int i = 0; i < 400; i++) {
+            boolean vals = random.nextBoolean();
+            ColumnType val = vals ? ColumnType.LONG : ColumnType.UNIT;
+            TrieType type = new TrieType(ColumnType.LONG, val, DiffType.COUNT);
+            int keys = vals ? 1 + random.nextInt(4) : 1;
+            int count = 1 + random.nextInt(random.nextBoolean() ? 40 : 400);
+            // from next to each other to all there are
+            long step = 1L << random.nextInt(56);
+            int common = random.nextInt(3);
+            int time = random.nextInt(3);
+            int number = random.nextInt(4);
+            List<SortedMap<Row, Diff>> models = List.of(new TreeMap<>(), new TreeMap<>());
+            for (int key = 0; key < keys; key++) {
+                for (int n = 0; n < count; n++) {
+                    long value = (n - count / 2) * step;
+                    int from = common > random.nextInt(4) ? 3 : 1 + random.nextInt(2);
+                    for (int side = 0; side < 2; side++) {
+                        if ((from >> side & 1) != 0) {
+                            Row row =
+                                    new Row(
+                                            Tries.datum(vals ? key : value),
+                                            vals ? Tries.datum(value) : Tries.datum(),
+                                            time == 0 ? 5 : time == 1 ? 5 + side : n % 2);
+                            models.get(side).put(row, diff(number, n, side));
+                        }
+                    }
+                }
+            }
+            if (models.get(0).isEmpty() || models.get(1).isEmpty()) {
+                continue;
+            }
+            long cuts = random.nextLong() & random.nextLong() & random.nextLong();
+            List<Side> both = new ArrayList<>();
+            for (SortedMap<Row, Diff> model : models) {
+                both.add(new Side(model, Tries.formParts(pager, type, parts(model, cuts))));
+            }
+            for (boolean eager : new boolean[] {true, false}) {
+                merge(type, both, random.nextBoolean() ? 1 << 20 : 1 + random.nextInt(5000), eager);
+            }
+            both.forEach(s -> s.batch.close());
+        }
+    }
+
+    /** Counts that are all one, differ by side and cancel, or are of all kinds. */
+    private static Diff diff(int kind, int n, int side) {
+        long number =
+                switch (kind) {
+                    case 0 -> 1;
+                    case 1 -> side == 0 ? 1 : -1;
+                    case 2 -> n % 3 == 0 ? 2 - 4 * side : n + 1;
+                    default -> n % 2 == 0 ? 1 : 1 - 2 * side;
+                };
+        return new Diff(number, Tries.datum(""));
+    }
+
+    /** Cuts a model where {@code cuts} has a bit, again and again. */
+    private static List<Map<Row, Diff>> parts(SortedMap<Row, Diff> model, long cuts) {
+        List<Map<Row, Diff>> parts = new ArrayList<>();
+        SortedMap<Row, Diff> part = new TreeMap<>();
+        int at = 0;
+        for (Map.Entry<Row, Diff> entry : model.entrySet()) {
+            part.put(entry.getKey(), entry.getValue());
+            at++;
+            if ((cuts >> at % 61 & 1) != 0 || at == model.size()) {
+                parts.add(part);
+                part = new TreeMap<>();
+            }
+        }
+        return parts;
+    }
+
+    @Test
+    void aSumThatOverflowsInABlockIsRefused() {
+        // fails when folding many at once wraps around, or what was merged before is not closed
+        TrieType type = new TrieType(ColumnType.LONG, ColumnType.UNIT, DiffType.COUNT);
+        SortedMap<Row, Diff> rows = new TreeMap<>();
+        for (long key = 0; key < 300; key++) {
+            long number = key == 200 ? Long.MAX_VALUE : 1;
+            rows.put(
+                    new Row(Tries.datum(key), Tries.datum(), 0), new Diff(number, Tries.datum("")));
+        }
+        SortedMap<Row, Diff> others = new TreeMap<>(rows);
+        others.keySet().removeIf(row -> row.key().bytes()[0] % 3 == 0);
+        rows.keySet().removeIf(row -> row.key().bytes()[0] % 3 == 1);
+        try (Batch a = Tries.formParts(pager, type, List.of(rows));
+                Batch b = Tries.formParts(pager, type, List.of(others));
+                Batch merged = new Batch(type);
+                ChainBuilder out = Tries.chain(pager, type, 1 << 20, merged);
+                Merge merge = new Merge(List.of(a, b), false, 0, out, true)) {
+            assertThrows(ArithmeticException.class, merge::run);
+            assertThrows(IllegalStateException.class, merge::run);
+        }
+    }
+
     private static int vals(TrieType type, int vals) {
         return type.val().kind() == ColumnType.Kind.UNIT ? 1 : vals;
     }
@@ -181,6 +281,10 @@ class WeaveTest {
     }
 
     private void merge(TrieType type, List<Side> sides, long target) {
+        merge(type, sides, target, true);
+    }
+
+    private void merge(TrieType type, List<Side> sides, long target, boolean eager) {
         SortedMap<Row, Diff> expected =
                 Tries.union(type, sides.stream().map(Side::rows).toList(), 0);
         List<Batch> batches = sides.stream().map(Side::batch).toList();
@@ -188,7 +292,7 @@ class WeaveTest {
             // as who keeps the builder for another chain: the chain is finished, not closed
             try (TrieBuilder builder = new TrieBuilder(memory, type)) {
                 ChainBuilder out = new ChainBuilder(builder, target, merged.sink(pager, 1));
-                try (Merge merge = new Merge(batches, false, 0, out, true)) {
+                try (Merge merge = new Merge(batches, false, 0, out, eager)) {
                     merge.run();
                 }
             }
