@@ -17,6 +17,7 @@ public final class Merge implements AutoCloseable {
     private static final int SHORT_PIECES = 4;
     private static final int SHORT_UPDATES = 4;
     private static final int PAUSE_PIECES = 64;
+    private static final int PAUSES_MAX = 10;
 
     private final ChainBuilder out;
     private final long since;
@@ -33,7 +34,11 @@ public final class Merge implements AutoCloseable {
     /** How many pairs of equal updates came one after another; below 0, as above. */
     private int equalPieces;
 
+    /** How many attempts to merge by many came to nothing, one after another. */
+    private int failures;
+
     private final Weaver weaver;
+    private final Braid braid;
     private final int patience;
     private final int pause;
     private boolean finished;
@@ -79,6 +84,7 @@ public final class Merge implements AutoCloseable {
                             + " by a merge; give 0, and a frontier to their chunk family");
         }
         this.weaver = new Weaver(out, eager);
+        this.braid = new Braid(out, runs.size(), since, eager);
         this.order = new RunCursor[runs.size()];
         boolean done = false;
         try {
@@ -178,29 +184,65 @@ public final class Merge implements AutoCloseable {
                 updates = weaver.weave(first, second);
             }
             if (updates > 0) {
+                failures = 0;
                 settleBoth();
                 return updates;
             }
         }
-        equalPieces = -pause;
+        if (live > 2 && counts) {
+            long updates = braid();
+            if (updates > 0) {
+                return updates;
+            }
+        }
+        equalPieces = rest();
         return fold();
     }
 
-    /** Merges many updates of two runs at once, where they are of the simple kind. */
+    /**
+     * How many pieces to go on by pieces, as a count that begins below 0: what does not suit now
+     * will not a few updates on, and what did not again and again will hardly ever.
+     */
+    private int rest() {
+        int pieces = pause << failures;
+        failures = Math.min(failures + 1, PAUSES_MAX);
+        return -pieces;
+    }
+
+    /** Merges many updates of several runs at once, where they are of the simple kind. */
+    private long braid() {
+        long updates = braid.weave(order, live);
+        if (updates > 0) {
+            failures = 0;
+            for (int i = braid.active() - 1; i >= 0; i--) {
+                settle(i);
+            }
+        }
+        return updates;
+    }
+
+    /** Merges many updates at once, where they are of the simple kind. */
     private long weave(RunCursor first, RunCursor second) {
+        if (live > 2) {
+            long updates = counts ? braid() : 0;
+            if (updates == 0) {
+                shortPieces = rest();
+            }
+            return updates;
+        }
         TrieView a = first.open();
         TrieView b = second.open();
-        if (live > 2 || !keepsTimes(a.timeMin()) || !keepsTimes(b.timeMin())) {
+        if (!keepsTimes(a.timeMin()) || !keepsTimes(b.timeMin())) {
             return 0;
         }
         long updates = weaver.weave(first, second);
         if (updates > 0) {
+            failures = 0;
             settleBoth();
             return updates;
         }
         if (updates != Weaver.NOT_NOW) {
-            // a while by pieces: what does not suit now will not a few updates on
-            shortPieces = -pause;
+            shortPieces = rest();
         }
         return 0;
     }

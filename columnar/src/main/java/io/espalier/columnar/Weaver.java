@@ -81,7 +81,8 @@ final class Weaver {
             return 0;
         }
         boolean oneSegment =
-                columnA.segment() == choices.segment() && columnB.segment() == choices.segment();
+                columnA.segment().equals(choices.segment())
+                        && columnB.segment().equals(choices.segment());
         if (columnA.kind() == ColumnType.Kind.LONG && oneSegment) {
             return weaveLongs(first, a, second, b, sameKey);
         }

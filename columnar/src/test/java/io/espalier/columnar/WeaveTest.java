@@ -121,12 +121,16 @@ class WeaveTest {
             int common = random.nextInt(3);
             int time = random.nextInt(3);
             int number = random.nextInt(4);
-            List<SortedMap<Row, Diff>> models = List.of(new TreeMap<>(), new TreeMap<>());
+            int runs = random.nextBoolean() ? 2 : 3 + random.nextInt(4);
+            List<SortedMap<Row, Diff>> models = new ArrayList<>();
+            for (int side = 0; side < runs; side++) {
+                models.add(new TreeMap<>());
+            }
             for (int key = 0; key < keys; key++) {
                 for (int n = 0; n < count; n++) {
                     long value = (n - count / 2) * step;
-                    int from = common > random.nextInt(4) ? 3 : 1 + random.nextInt(2);
-                    for (int side = 0; side < 2; side++) {
+                    int from = common > random.nextInt(4) ? -1 : 1 << random.nextInt(runs);
+                    for (int side = 0; side < runs; side++) {
                         if ((from >> side & 1) != 0) {
                             Row row =
                                     new Row(
@@ -138,18 +142,19 @@ class WeaveTest {
                     }
                 }
             }
-            if (models.get(0).isEmpty() || models.get(1).isEmpty()) {
-                continue;
+            models.removeIf(Map::isEmpty);
+            long cuts = 0;
+            for (int bits = 0; bits < 8; bits++) {
+                cuts |= 1L << random.nextInt(64);
             }
-            long cuts = random.nextLong() & random.nextLong() & random.nextLong();
-            List<Side> both = new ArrayList<>();
+            List<Side> all = new ArrayList<>();
             for (SortedMap<Row, Diff> model : models) {
-                both.add(new Side(model, Tries.formParts(pager, type, parts(model, cuts))));
+                all.add(new Side(model, Tries.formParts(pager, type, parts(model, cuts))));
             }
             for (boolean eager : new boolean[] {true, false}) {
-                merge(type, both, random.nextBoolean() ? 1 << 20 : 1 + random.nextInt(5000), eager);
+                merge(type, all, random.nextBoolean() ? 1 << 20 : 1 + random.nextInt(5000), eager);
             }
-            both.forEach(s -> s.batch.close());
+            all.forEach(s -> s.batch.close());
         }
     }
 
@@ -158,7 +163,7 @@ class WeaveTest {
         long number =
                 switch (kind) {
                     case 0 -> 1;
-                    case 1 -> side == 0 ? 1 : -1;
+                    case 1 -> side % 2 == 0 ? 1 : -1;
                     case 2 -> n % 3 == 0 ? 2 - 4 * side : n + 1;
                     default -> n % 2 == 0 ? 1 : 1 - 2 * side;
                 };
