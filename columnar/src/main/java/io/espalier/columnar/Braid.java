@@ -82,13 +82,14 @@ final class Braid {
      *     and nothing was done
      */
     long weave(RunCursor[] order, int live) {
+        // first: if times are raised, the last update must stay where the next can be added to it
+        TrieView first = order[0].open();
+        if (!suits(first)) {
+            return 0;
+        }
         long room = out.makeRoom();
         TrieBuilder target = out.builder();
         if (!target.isEmpty() && target.compareLastKey(order[0].keys(), order[0].key()) >= 0) {
-            return 0;
-        }
-        TrieView first = order[0].open();
-        if (!suits(first)) {
             return 0;
         }
         long rowBytes = first.flatBytes(0, 1, 0, 1, 0, 1);

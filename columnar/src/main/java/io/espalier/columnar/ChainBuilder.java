@@ -4,6 +4,7 @@ import io.espalier.memory.Lease;
 import io.espalier.memory.NativeBuffer;
 import io.espalier.memory.NativeMemory;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,11 +38,16 @@ public final class ChainBuilder implements AutoCloseable {
     /** Keys and vals that are appended one by one are smaller than this: 1 GiB. */
     private static final long VALUE_BYTES_MAX = 1L << 30;
 
+    /** So many cursors are kept for the next merge. */
+    private static final int IDLE_MAX = 16;
+
     private final TrieBuilder builder;
     private final long targetBytes;
     private final ImageSink sink;
     private final TrieView sealed = new TrieView();
     private final NativeBuffer scratch;
+    private @Nullable Weaver weaver;
+    private final ArrayDeque<RunCursor> idle = new ArrayDeque<>(2);
     private final Column oneKey = new Column();
     private final Column oneVal = new Column();
 
@@ -406,6 +412,29 @@ public final class ChainBuilder implements AutoCloseable {
         join();
         builder.appendGathered(view, indexes, count);
         room = 0;
+    }
+
+    /** What merges two runs into this chain, many updates at once. */
+    Weaver weaver(boolean eager) {
+        Weaver known = weaver;
+        if (known == null || known.isEager() != eager) {
+            known = new Weaver(this, eager);
+            weaver = known;
+        }
+        return known;
+    }
+
+    /** A cursor that is not in use, so that one merge after another makes none. */
+    RunCursor takeCursor() {
+        return idle.isEmpty() ? new RunCursor() : idle.removeLast();
+    }
+
+    /** Closes a cursor, and keeps it for the next merge. */
+    void giveBack(RunCursor cursor) {
+        cursor.close();
+        if (idle.size() < IDLE_MAX) {
+            idle.add(cursor);
+        }
     }
 
     /**

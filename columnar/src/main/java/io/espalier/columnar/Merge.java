@@ -1,6 +1,7 @@
 package io.espalier.columnar;
 
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Merges any number of runs into one sorted, consolidated chain. Runs of updates that lie below
@@ -38,7 +39,8 @@ public final class Merge implements AutoCloseable {
     private int failures;
 
     private final Weaver weaver;
-    private final Braid braid;
+    private final boolean eager;
+    private @Nullable Braid braid;
     private final int patience;
     private final int pause;
     private boolean finished;
@@ -83,8 +85,8 @@ public final class Merge implements AutoCloseable {
                             + Long.toUnsignedString(since)
                             + " by a merge; give 0, and a frontier to their chunk family");
         }
-        this.weaver = new Weaver(out, eager);
-        this.braid = new Braid(out, runs.size(), since, eager);
+        this.weaver = out.weaver(eager);
+        this.eager = eager;
         this.order = new RunCursor[runs.size()];
         boolean done = false;
         try {
@@ -97,8 +99,11 @@ public final class Merge implements AutoCloseable {
                                     + out.type()
                                     + "; merge runs of one type");
                 }
-                RunCursor cursor = new RunCursor(run, consuming);
-                if (!cursor.isExhausted()) {
+                RunCursor cursor = out.takeCursor();
+                cursor.start(run, consuming);
+                if (cursor.isExhausted()) {
+                    out.giveBack(cursor);
+                } else {
                     insert(cursor, live++);
                 }
             }
@@ -211,10 +216,15 @@ public final class Merge implements AutoCloseable {
 
     /** Merges many updates of several runs at once, where they are of the simple kind. */
     private long braid() {
-        long updates = braid.weave(order, live);
+        Braid many = braid;
+        if (many == null) {
+            many = new Braid(out, order.length, since, eager);
+            braid = many;
+        }
+        long updates = many.weave(order, live);
         if (updates > 0) {
             failures = 0;
-            for (int i = braid.active() - 1; i >= 0; i--) {
+            for (int i = many.active() - 1; i >= 0; i--) {
                 settle(i);
             }
         }
@@ -384,7 +394,7 @@ public final class Merge implements AutoCloseable {
         RunCursor cursor = order[index];
         int to = index;
         if (cursor.isExhausted()) {
-            cursor.close();
+            out.giveBack(cursor);
             live--;
             System.arraycopy(order, index + 1, order, index, live - index);
             return;
@@ -409,7 +419,7 @@ public final class Merge implements AutoCloseable {
     public void close() {
         failed = true;
         for (int i = 0; i < live; i++) {
-            order[i].close();
+            out.giveBack(order[i]);
         }
         live = 0;
     }

@@ -10,8 +10,11 @@ import org.jspecify.annotations.Nullable;
  */
 final class RunCursor implements AutoCloseable {
 
-    private final Run run;
-    private final boolean consuming;
+    /** What a cursor that is not in use is in. */
+    private static final Run NO_RUN = new Batch(TrieType.BYTES_TO_BYTES);
+
+    private Run run = NO_RUN;
+    private boolean consuming;
     private final TrieView view = new TrieView();
     private long chunk = -1;
     private @Nullable ChunkPin pin;
@@ -34,21 +37,27 @@ final class RunCursor implements AutoCloseable {
     private long endVal;
     private long endUpdate;
 
+    /** A cursor that is nowhere, until it is at the {@link #start} of a run. */
+    RunCursor() {}
+
     RunCursor(Run run, boolean consuming) {
-        this(run, consuming, true);
+        start(run, consuming);
     }
 
-    private RunCursor(Run run, boolean consuming, boolean start) {
+    /** Goes to the first update of a run, from wherever it was closed. */
+    void start(Run run, boolean consuming) {
+        assert pin == null : "a cursor that is in use";
         this.run = run;
         this.consuming = consuming;
-        if (start) {
-            nextChunk();
-        }
+        chunk = -1;
+        exhausted = false;
+        nextChunk();
     }
 
     /** A cursor at the first update whose key is not less than a probe. */
     static RunCursor at(Run run, Column probes, long probe) {
-        RunCursor cursor = new RunCursor(run, false, false);
+        RunCursor cursor = new RunCursor();
+        cursor.run = run;
         boolean done = false;
         try {
             cursor.moveToChunk(run.seek(probes, probe, 0));
@@ -358,8 +367,10 @@ final class RunCursor implements AutoCloseable {
         setTime(update);
     }
 
+    /** Lets go of everything; the cursor may be started again. */
     @Override
     public void close() {
         unpin();
+        run = NO_RUN;
     }
 }

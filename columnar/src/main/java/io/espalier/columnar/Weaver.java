@@ -32,6 +32,7 @@ final class Weaver {
     static final long NOT_NOW = -1;
 
     private final ChainBuilder out;
+    private final boolean eager;
     private final long valuesMin;
     private final long lanesMin;
     private final NativeBuffer choices;
@@ -46,9 +47,14 @@ final class Weaver {
 
     Weaver(ChainBuilder out, boolean eager) {
         this.out = out;
+        this.eager = eager;
         this.valuesMin = eager ? 1 : VALUES_MIN;
         this.lanesMin = eager ? LongLanes.LANES : LANES_LONGS_MIN;
         this.choices = out.scratch();
+    }
+
+    boolean isEager() {
+        return eager;
     }
 
     /**
