@@ -325,16 +325,19 @@ public final class Chunk implements AutoCloseable {
         boolean done = false;
         try {
             view.bind(memory, pin.offset());
+            share();
             done = true;
         } finally {
             if (!done) {
                 pin.close();
+                view.unbind(view.binding());
             }
         }
         long binding = view.binding();
         return () -> {
             pin.close();
             view.unbind(binding);
+            close();
         };
     }
 

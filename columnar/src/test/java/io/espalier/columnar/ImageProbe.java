@@ -99,6 +99,108 @@ final class ImageProbe implements AutoCloseable {
                 : new Outcome(Verdict.DISORDERED, disorder, digest);
     }
 
+    /** The same with bytes that may be a flat image. */
+    Outcome probeFlat(byte[] bytes) {
+        Outcome one = probeFlat(bytes, (byte) 0);
+        Outcome two = probeFlat(bytes, (byte) 0xFF);
+        assertEquals(one, two, "what is read depends on bytes behind the image");
+        return one;
+    }
+
+    private Outcome probeFlat(byte[] bytes, byte behind) {
+        digest = 1;
+        Lease lease = memory.allocate(bytes.length + BEHIND_BYTES);
+        MemorySegment segment = memory.segment();
+        MemorySegment.copy(bytes, 0, segment, Layouts.BYTE, lease.offset(), bytes.length);
+        segment.asSlice(lease.offset() + bytes.length, BEHIND_BYTES).fill(behind);
+        FlatView view = new FlatView();
+        try {
+            FlatView.check(segment, lease.offset(), bytes.length);
+            view.bind(memory, lease.offset());
+        } catch (ImageException e) {
+            lease.close();
+            assertFalse(String.valueOf(e.getMessage()).isEmpty());
+            return new Outcome(Verdict.REFUSED, e.getMessage(), 0);
+        }
+        walk(view);
+        String disorder = view.firstDisorder();
+        TrieType type = view.type();
+        TreeSet<Datum> keys = new TreeSet<>();
+        for (long row = 0; row < view.rowCount(); row++) {
+            keys.add(Tries.datum(type.key(), view.keys(), row));
+        }
+        SortedMap<Row, Diff> rows = new TreeMap<>();
+        if (disorder == null) {
+            Chains.read(view, rows);
+        }
+        try (Batch batch = new Batch(type, ChunkKind.FLAT);
+                ChunkFamily family = ChunkFamily.flat(pager, type, 100)) {
+            batch.add(Chunk.of(pager, lease, view, 1));
+            if (disorder == null) {
+                useAll(family, batch, keys, rows);
+            } else {
+                anyhow(() -> useAll(family, batch, keys));
+            }
+        }
+        long mapped = paging.stats().segments().count();
+        assertEquals(mapped, memory.stats().leases(), "leases left");
+        return disorder == null
+                ? new Outcome(Verdict.VALID, "", digest)
+                : new Outcome(Verdict.DISORDERED, disorder, digest);
+    }
+
+    private void walk(FlatView view) {
+        for (long row = 0; row < view.rowCount(); row++) {
+            add(view.keys(), row);
+            add(view.vals(), row);
+            add(view.timeAt(row));
+            add(view.secondTimeAt(row));
+            add(view.diffAt(row));
+            if (view.type().diff() == DiffType.UPSERT) {
+                add(view.payloads(), row);
+            }
+            assertTrue(view.keyEnd(row) > row && view.valEnd(row) > row);
+        }
+        assertTrue(view.flatBytes(0, view.rowCount()) > 0);
+    }
+
+    private void useAll(
+            ChunkFamily family, Batch batch, Set<Datum> keys, SortedMap<Row, Diff> rows) {
+        try (ColumnBuilder probes = Tries.column(memory, batch.type().key(), keys);
+                BatchCursor cursor = family.cursor(batch)) {
+            assertEquals(rows, Chains.walk(batch.type(), cursor));
+            try (Batch staging = family.extractKeys(batch, probes.column())) {
+                assertEquals(rows, Chains.read(staging));
+            }
+        }
+        try (Batch one = family.fetchAll(batch);
+                Batch two = family.fetchAll(batch);
+                Batch merged = family.merge(one, two)) {
+            assertEquals(Tries.union(batch.type(), List.of(rows, rows), 0), Chains.read(merged));
+        } catch (ArithmeticException e) {
+            assertTrue(rows.values().stream().anyMatch(d -> d.number() != (int) d.number()));
+        }
+    }
+
+    /** Without a look at what comes out. */
+    private void useAll(ChunkFamily family, Batch batch, Set<Datum> keys) {
+        try (ColumnBuilder probes = Tries.column(memory, batch.type().key(), keys);
+                BatchCursor cursor = family.cursor(batch);
+                Batch staging = family.extractKeys(batch, probes.column())) {
+            add(staging.updateCount());
+            for (; cursor.hasKey(); cursor.stepKey()) {
+                for (; cursor.hasVal(); cursor.stepVal()) {
+                    add(cursor.vals(), cursor.val());
+                }
+            }
+        }
+        try (Batch one = family.fetchAll(batch);
+                Batch two = family.fetchAll(batch);
+                Batch merged = family.merge(one, two)) {
+            add(merged.updateCount());
+        }
+    }
+
     private void add(long number) {
         digest = digest * 0x9E3779B97F4A7C15L + number;
     }
