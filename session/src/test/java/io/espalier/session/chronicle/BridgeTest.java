@@ -313,7 +313,8 @@ class BridgeTest {
                                 }
                                 store.rollback();
                             });
-            assertTrue(put < 1, () -> "put: " + put + " bytes");
+            // an object for a row is 16 bytes at least; forming what is staged has a few of its own
+            assertTrue(put < 4, () -> "put: " + put + " bytes");
             double probes =
                     perRow(
                             rows,
