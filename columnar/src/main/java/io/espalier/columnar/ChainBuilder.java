@@ -53,6 +53,8 @@ public final class ChainBuilder implements AutoCloseable {
 
     private boolean closed;
 
+    private @Nullable Blend blend;
+
     /** What certainly fits into the builder; less than what does, and 0 when that is not known. */
     private long room;
 
@@ -445,6 +447,23 @@ public final class ChainBuilder implements AutoCloseable {
         return scratch;
     }
 
+    /** Merges many runs into this chain; its room is given back like {@link #scratch}. */
+    Blend blend() {
+        Blend made = blend;
+        if (made == null) {
+            made = new Blend(this);
+            blend = made;
+        }
+        return made;
+    }
+
+    private void closeScratch() {
+        scratch.close();
+        if (blend != null) {
+            blend.close();
+        }
+    }
+
     /** The builder, with room for one more update. */
     TrieBuilder roomForOne() {
         makeRoom();
@@ -490,7 +509,7 @@ public final class ChainBuilder implements AutoCloseable {
             seal();
         }
         // who keeps the builder for another chain does not close this one
-        scratch.close();
+        closeScratch();
     }
 
     @Override
@@ -503,7 +522,7 @@ public final class ChainBuilder implements AutoCloseable {
         if (chunk != null) {
             chunk.close();
         }
-        scratch.close();
+        closeScratch();
         builder.close();
     }
 }

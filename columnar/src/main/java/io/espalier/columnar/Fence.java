@@ -118,6 +118,18 @@ public final class Fence implements AutoCloseable {
         return order < 0;
     }
 
+    /** Whether the last update lies below the last of another fence. */
+    boolean endsBelowEndOf(Fence other) {
+        int order = Column.compare(keys, 1, other.keys, 1);
+        if (order == 0) {
+            order = Column.compare(vals, 1, other.vals, 1);
+            if (order == 0) {
+                order = Long.compareUnsigned(lastTime, other.lastTime);
+            }
+        }
+        return order < 0;
+    }
+
     /** The time of the first update. */
     public long firstTime() {
         return firstTime;

@@ -69,6 +69,7 @@ public final class Merge implements AutoCloseable {
             ChainBuilder out,
             boolean eager) {
         this.out = out;
+        this.eager = eager;
         this.patience = eager ? 0 : SHORT_PIECES;
         this.pause = eager ? 0 : PAUSE_PIECES;
         this.since = since;
@@ -86,7 +87,6 @@ public final class Merge implements AutoCloseable {
                             + " by a merge; give 0, and a frontier to their chunk family");
         }
         this.weaver = out.weaver(eager);
-        this.eager = eager;
         this.order = new RunCursor[runs.size()];
         boolean done = false;
         try {
@@ -178,6 +178,36 @@ public final class Merge implements AutoCloseable {
         return to - from;
     }
 
+    /** Merges and folds many updates of many runs at once. */
+    private long blendMany() {
+        if (!counts && out.type().val().kind() != ColumnType.Kind.UNIT) {
+            // upserts with vals cannot be staged
+            return 0;
+        }
+        if (live == 2 && !eager && isOfSingles(order[0]) && isOfSingles(order[1])) {
+            // what weaving is for
+            return 0;
+        }
+        Blend many = out.blend();
+        for (int i = 0; i < live && since != 0; i++) {
+            // opens what may not be needed, which a trace that advances its times can bear
+            if (!keepsTimes(order[i].open().timeMin())) {
+                return 0;
+            }
+        }
+        int moved = many.blend(order, live, eager);
+        failures = moved > 0 ? 0 : failures;
+        for (int i = moved - 1; i >= 0; i--) {
+            settle(i);
+        }
+        return moved == 0 ? 0 : many.updates();
+    }
+
+    private static boolean isOfSingles(RunCursor cursor) {
+        TrieView view = cursor.open();
+        return view.keyCount() == view.updateCount();
+    }
+
     /** Folds many updates of two runs at once, where they are of the simple kind. */
     private long foldMany(RunCursor first, RunCursor second) {
         if (live == 2
@@ -194,11 +224,12 @@ public final class Merge implements AutoCloseable {
                 return updates;
             }
         }
-        if (live > 2 && counts) {
-            long updates = braid();
-            if (updates > 0) {
-                return updates;
-            }
+        long updates = live > 2 && counts ? braid() : 0;
+        if (updates == 0) {
+            updates = blendMany();
+        }
+        if (updates > 0) {
+            return updates;
         }
         equalPieces = rest();
         return fold();
@@ -236,6 +267,9 @@ public final class Merge implements AutoCloseable {
         if (live > 2) {
             long updates = counts ? braid() : 0;
             if (updates == 0) {
+                updates = blendMany();
+            }
+            if (updates == 0) {
                 shortPieces = rest();
             }
             return updates;
@@ -252,6 +286,10 @@ public final class Merge implements AutoCloseable {
             return updates;
         }
         if (updates != Weaver.NOT_NOW) {
+            updates = blendMany();
+            if (updates > 0) {
+                return updates;
+            }
             shortPieces = rest();
         }
         return 0;

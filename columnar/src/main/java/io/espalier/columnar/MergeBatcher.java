@@ -3,6 +3,7 @@ package io.espalier.columnar;
 import io.espalier.pager.Pager;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -13,10 +14,15 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Updates are staged up to a limit, then formed into a chain of chunks. Chains are merged
  * geometrically: while the last has at least half as many chunks as the one before it, the two
- * become one, so that each update is merged a logarithmic number of times, and there are as many
- * chains. A merge takes its inputs chunk by chunk: at most one of each side and the one that is
- * being built are pinned or open. Chunks that lie below the other side whole are handed over
- * unopened. The depth that the pager is told is the generation of merges.
+ * become one, if that costs nothing, since the chunks of the one lie between those of the other and
+ * are handed over unopened. Chains that interleave, so that everything would be written again, wait
+ * until some more of about their size are there (4 to 8, as the memory budget allows), and then
+ * become one at once: each update is merged a logarithmic number of times to that base. The price
+ * is that what cancels may be held for as long.
+ *
+ * <p>A merge takes its inputs chunk by chunk: at most one of each chain and the one that is being
+ * built are pinned or open, beside scratch of some 4 MiB. The depth that the pager is told is the
+ * generation of merges.
  *
  * <p>{@link #seal} merges the chains that have something before {@code upper} and splits them by
  * time on the way, in one pass; what lies on one side whole moves by handle. Chains that have
@@ -34,8 +40,14 @@ import org.jspecify.annotations.Nullable;
  */
 public final class MergeBatcher implements AutoCloseable {
 
-    /** The default limit of staged bytes: 2 MiB. */
+    /** The least default limit of staged bytes: 2 MiB. */
     public static final long STAGED_BYTES_DEFAULT = 2L << 20;
+
+    /** The greatest default limit of staged bytes: 8 MiB. */
+    public static final long STAGED_BYTES_DEFAULT_MAX = 8L << 20;
+
+    /** What part of the memory budget is staged by default, between these two. */
+    private static final long STAGED_PART = 16;
 
     /** What {@link #frontier()} says when nothing is kept: the greatest time. It has no updates. */
     public static final long NO_TIME = -1L;
@@ -47,6 +59,15 @@ public final class MergeBatcher implements AutoCloseable {
     private static final long SLACK_PART = 64;
 
     private static final long FUEL_MAX = 1L << 16;
+
+    /** Two chains of which at most this part of the chunks overlap are merged at once. */
+    private static final long OVERLAP_PART = 16;
+
+    private static final int FAN_IN_MIN = 4;
+    private static final int FAN_IN_MAX = 8;
+
+    /** A chain of a merge has a chunk open: those of a merge take at most this part of a budget. */
+    private static final long FAN_IN_PART = 4;
 
     /**
      * What a batcher holds and has done.
@@ -70,6 +91,12 @@ public final class MergeBatcher implements AutoCloseable {
             long merges,
             long seals) {}
 
+    private static final Comparator<Chain> LARGEST_FIRST =
+            (a, b) -> Long.compare(b.batch.chunkCount(), a.batch.chunkCount());
+
+    /** How many times as many chains as are merged at once a seal takes. */
+    private static final int SEAL_FAN_INS = 3;
+
     /** A chain and how many generations of merges it has seen. */
     private record Chain(Batch batch, int depth) {}
 
@@ -77,6 +104,7 @@ public final class MergeBatcher implements AutoCloseable {
     private final TrieType type;
     private final long stagedBytesMax;
     private final long targetBytes;
+    private final int fanIn;
     private final UpdateBuffer staged;
     private final BatcherChain output;
     private final List<Chain> chains = new ArrayList<>();
@@ -90,9 +118,16 @@ public final class MergeBatcher implements AutoCloseable {
     /** How many bytes may certainly be staged; 0 also when there is work to go on with. */
     private long room;
 
-    /** A batcher with the default limit and the default size of chunks. */
+    /**
+     * A batcher with the default size of chunks that stages a sixteenth of the memory budget, but
+     * not less than {@link #STAGED_BYTES_DEFAULT} nor more than {@link #STAGED_BYTES_DEFAULT_MAX}.
+     */
     public MergeBatcher(Pager pager, TrieType type) {
-        this(pager, type, STAGED_BYTES_DEFAULT, ChainBuilder.TARGET_BYTES_DEFAULT);
+        this(
+                pager,
+                type,
+                stagedBytesMax(pager.budget().totalBytes()),
+                ChainBuilder.TARGET_BYTES_DEFAULT);
     }
 
     /**
@@ -117,8 +152,18 @@ public final class MergeBatcher implements AutoCloseable {
         this.type = type;
         this.stagedBytesMax = stagedBytesMax;
         this.targetBytes = targetBytes;
+        this.fanIn = fanIn(pager.budget().totalBytes(), targetBytes);
         this.staged = new UpdateBuffer(pager.memory(), type);
         this.output = new BatcherChain(pager.memory(), type, targetBytes);
+    }
+
+    private static long stagedBytesMax(long budgetBytes) {
+        return Math.clamp(
+                budgetBytes / STAGED_PART, STAGED_BYTES_DEFAULT, STAGED_BYTES_DEFAULT_MAX);
+    }
+
+    private static int fanIn(long budgetBytes, long targetBytes) {
+        return Math.clamp(budgetBytes / (FAN_IN_PART * targetBytes), FAN_IN_MIN, FAN_IN_MAX);
     }
 
     /** The type of the updates. */
@@ -258,7 +303,7 @@ public final class MergeBatcher implements AutoCloseable {
         room = 0;
         resume();
         form();
-        mergeGeometrically();
+        mergeWhatIsDue();
     }
 
     /** Whether nothing is held. */
@@ -335,21 +380,75 @@ public final class MergeBatcher implements AutoCloseable {
 
     // ---- merging ------------------------------------------------------------------------------
 
-    private void mergeGeometrically() {
-        while (chains.size() >= 2) {
-            Chain last = chains.get(chains.size() - 1);
-            Chain previous = chains.get(chains.size() - 2);
-            if (last.batch.chunkCount() < previous.batch.chunkCount() / 2) {
-                return;
-            }
-            int depth = Math.max(last.depth, previous.depth) + 1;
-            BatcherJob merge =
-                    BatcherJob.merge(pager, List.of(previous.batch, last.batch), depth, output);
-            chains.removeLast();
-            chains.removeLast();
-            merges++;
-            run(merge);
+    private void mergeWhatIsDue() {
+        int from = firstDue();
+        while (from < chains.size()) {
+            merge(chains.subList(from, chains.size()));
+            from = firstDue();
         }
+    }
+
+    /** Merges some of the chains, which are a view of the list of all. */
+    private void merge(List<Chain> due) {
+        List<Batch> inputs = new ArrayList<>();
+        int depth = 0;
+        for (Chain chain : due) {
+            inputs.add(chain.batch);
+            depth = Math.max(depth, chain.depth);
+        }
+        BatcherJob merge = BatcherJob.merge(pager, inputs, depth + 1, output);
+        due.clear();
+        merges++;
+        run(merge);
+    }
+
+    /** From which chain on all are to be merged now; the number of chains if none are. */
+    private int firstDue() {
+        int size = chains.size();
+        if (size < 2) {
+            return size;
+        }
+        Batch last = chains.get(size - 1).batch;
+        Batch previous = chains.get(size - 2).batch;
+        if (last.chunkCount() >= previous.chunkCount() / 2 && isHandedOver(previous, last)) {
+            return size - 2;
+        }
+        long rank = rank(last);
+        int from = size - 1;
+        while (from > 0 && rank(chains.get(from - 1).batch) <= rank) {
+            from--;
+        }
+        return size - from >= fanIn ? from : size;
+    }
+
+    /** Chains of one rank wait for one another; each merge of as many as are due makes one more. */
+    private long rank(Batch chain) {
+        double times = (double) Math.max(1, chain.sizeBytes()) / stagedBytesMax;
+        return (long) Math.floor(Math.log(times) / Math.log(fanIn) + 0.5);
+    }
+
+    /** Whether hardly any chunk of two chains overlaps with the other one. */
+    private static boolean isHandedOver(Batch a, Batch b) {
+        long most = 1 + (a.chunkCount() + b.chunkCount()) / OVERLAP_PART;
+        long overlaps = 0;
+        long i = 0;
+        long j = 0;
+        while (i < a.chunkCount() && j < b.chunkCount() && overlaps < most) {
+            if (a.fence(i).endsBelow(b.fence(j))) {
+                i++;
+            } else if (b.fence(j).endsBelow(a.fence(i))) {
+                j++;
+            } else {
+                overlaps++;
+                // whichever ends first
+                if (a.fence(i).endsBelowEndOf(b.fence(j))) {
+                    i++;
+                } else {
+                    j++;
+                }
+            }
+        }
+        return overlaps < most;
     }
 
     /** Works a job off and takes its chains in; if it fails, it stays to be resumed. */
@@ -429,6 +528,7 @@ public final class MergeBatcher implements AutoCloseable {
         room = 0;
         resume();
         form();
+        mergeBeforeSeal();
         List<Chain> early = new ArrayList<>();
         List<Chain> late = new ArrayList<>();
         boolean whole = true;
@@ -450,6 +550,15 @@ public final class MergeBatcher implements AutoCloseable {
         return shipped;
     }
 
+    /** Merges the smallest chains until there are no more than a seal may have open. */
+    private void mergeBeforeSeal() {
+        int excess = chains.size() - SEAL_FAN_INS * fanIn;
+        if (excess > 0) {
+            chains.sort(LARGEST_FIRST);
+            merge(chains.subList(chains.size() - excess - 1, chains.size()));
+        }
+    }
+
     private Batch split(List<Chain> early, List<Chain> late, Antichain frontier) {
         List<Batch> inputs = new ArrayList<>();
         int depth = 0;
@@ -466,7 +575,7 @@ public final class MergeBatcher implements AutoCloseable {
         job = null;
         push(split.takeKept(), split.depth());
         // the largest first, as geometric merging expects
-        chains.sort((a, b) -> Long.compare(b.batch.chunkCount(), a.batch.chunkCount()));
+        chains.sort(LARGEST_FIRST);
         return split.takeShipped();
     }
 

@@ -247,6 +247,26 @@ final class RunCursor implements AutoCloseable {
         return order < 0;
     }
 
+    /** The keys that have the last one of the chunk: of the fence, if it is not opened. */
+    Column lastKeys() {
+        return keys;
+    }
+
+    /** Which of {@link #lastKeys} is the last one of the chunk. */
+    long lastKeyIndex() {
+        return fence != null ? 1 : view.keyCount() - 1;
+    }
+
+    /** Whether a key may have updates in the chunk after this one. */
+    boolean continuesAbove(Column probes, long probe) {
+        if (chunk + 1 >= run.chunkCount()
+                || Column.compare(keys, lastKeyIndex(), probes, probe) != 0) {
+            return false;
+        }
+        Fence next = run.fence(chunk + 1);
+        return next == null || Column.compare(next.keys(), 0, probes, probe) == 0;
+    }
+
     /**
      * Finds where the updates end that lie below the head of {@code other}, as far as that is
      * easily seen: whole keys, or vals of a shared key, or times of a shared val. The head must lie

@@ -225,10 +225,31 @@ final class StagedRows implements AutoCloseable {
         argument.clear();
         argument.appendByte(tag);
         argument.append(payload, payloadOffset, payloadSize);
+        upsertTagged(
+                keySegment,
+                keyOffset,
+                keySize,
+                time,
+                order,
+                segment,
+                argument.offset(),
+                payloadSize + 1);
+    }
+
+    /** Adds an upsert whose payload has its tag, if any. */
+    private void upsertTagged(
+            MemorySegment keySegment,
+            long keyOffset,
+            long keySize,
+            long time,
+            long order,
+            MemorySegment payload,
+            long payloadOffset,
+            long payloadSize) {
         int row = rowFor(keySize, 0, time, order);
         times.set(row, time);
         diffs.set(row, order);
-        payloads.append(segment, argument.offset(), payloadSize + 1);
+        payloads.append(payload, payloadOffset, payloadSize);
         boolean done = false;
         try {
             if (keyWidth == APPENDED) {
@@ -262,6 +283,68 @@ final class StagedRows implements AutoCloseable {
             end(row + rows - 1, time, diff);
             from += rows * width;
             left -= rows;
+        }
+    }
+
+    /** Adds the updates {@code [from, to)} of a view. */
+    void addUpdates(TrieView view, long from, long to) {
+        Column keyColumn = view.keys();
+        Column valColumn = view.vals();
+        boolean upserts = view.type().diff() == DiffType.UPSERT;
+        boolean longKeys = keyType.kind() == ColumnType.Kind.LONG && !upserts;
+        boolean unitVals = valType.kind() == ColumnType.Kind.UNIT;
+        boolean valsAreLongs = valType.kind() == ColumnType.Kind.LONG;
+        long val = view.valOfUpdate(from);
+        long key = view.keyOfVal(val);
+        long valEnd = view.updatesTo(val);
+        long keyEnd = view.valsTo(key);
+        for (long i = from; i < to; i++) {
+            if (i == valEnd) {
+                val++;
+                valEnd = view.updatesTo(val);
+                if (val == keyEnd) {
+                    key++;
+                    keyEnd = view.valsTo(key);
+                }
+            }
+            long time = view.timeAt(i);
+            long diff = view.diffAt(i);
+            if (pairs) {
+                second = view.secondTimeAt(i);
+            }
+            if (longKeys && unitVals) {
+                add(keyColumn.longAt(key), time, diff);
+            } else if (longKeys && valsAreLongs) {
+                add(keyColumn.longAt(key), valColumn.longAt(val), time, diff);
+            } else if (upserts) {
+                Column payloadColumn = view.payloads();
+                upsertTagged(
+                        keyColumn.segment(),
+                        keyColumn.offsetOf(key),
+                        keyColumn.sizeOf(key),
+                        time,
+                        diff,
+                        payloadColumn.segment(),
+                        payloadColumn.offsetOf(i),
+                        payloadColumn.sizeOf(i));
+            } else if (unitVals) {
+                add(
+                        keyColumn.segment(),
+                        keyColumn.offsetOf(key),
+                        keyColumn.sizeOf(key),
+                        time,
+                        diff);
+            } else {
+                add(
+                        keyColumn.segment(),
+                        keyColumn.offsetOf(key),
+                        keyColumn.sizeOf(key),
+                        valColumn.segment(),
+                        valColumn.offsetOf(val),
+                        valColumn.sizeOf(val),
+                        time,
+                        diff);
+            }
         }
     }
 

@@ -324,6 +324,16 @@ public final class UpdateBuffer implements AutoCloseable {
         rows.upsert(segment, at, keySize, time, order, tag, segment, at + keySize, payloadSize);
     }
 
+    /**
+     * Adds the updates {@code [from, to)} of a view of the same type, whose sizes a chunk has held
+     * already.
+     */
+    void addUpdates(TrieView view, long from, long to) {
+        assert view.type().equals(type) : view.type() + " for " + type;
+        assert to - from <= ROWS_MAX - rows.count() : "no room for " + (to - from) + " rows";
+        rows.addUpdates(view, from, to);
+    }
+
     private void checkCounts() {
         if (!counts) {
             throw new IllegalArgumentException("a count for a trie of " + type + "; upsert");

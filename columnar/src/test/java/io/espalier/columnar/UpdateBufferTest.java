@@ -147,6 +147,15 @@ class UpdateBufferTest {
         return segment;
     }
 
+    static void addTo(UpdateBuffer buffer, Update u) {
+        if (buffer.type().diff() == DiffType.UPSERT) {
+            buffer.upsert(
+                    u.key, 0, u.key.length, u.time, u.diff, u.tag, u.payload, 0, u.payload.length);
+        } else {
+            buffer.add(u.key, 0, u.key.length, u.val, 0, u.val.length, u.time, u.diff);
+        }
+    }
+
     static void addTo(UpdateModel model, Update u) {
         if (model.type.diff() == DiffType.UPSERT) {
             byte[] payload = new byte[u.payload.length + 1];

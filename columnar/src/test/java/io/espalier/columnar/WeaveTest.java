@@ -89,7 +89,7 @@ class WeaveTest {
             int vals = vals(type, 1 + random.nextInt(3));
             int times = 1 + random.nextInt(3);
             List<Side> sides = new ArrayList<>();
-            int runs = random.nextInt(8) == 0 ? 3 : 2;
+            int runs = 2 + random.nextInt(2) * random.nextInt(6);
             for (int side = 0; side < runs; side++) {
                 List<Row> rows = rows(type, keys, vals, times);
                 int density = 1 + random.nextInt(3);

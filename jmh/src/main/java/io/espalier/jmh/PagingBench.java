@@ -210,6 +210,7 @@ final class PagingBench implements Bench {
                 updates,
                 found.get("nanos") / 1e6,
                 found.get("feed_nanos") / 1e6,
+                found.get("cpu_nanos") / 1e6,
                 floor.get("nanos") / 1e6,
                 found.get("raw_bytes_out") / fedBytes,
                 found.get("stored_bytes_out") / fedBytes,

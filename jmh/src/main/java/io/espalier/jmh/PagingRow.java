@@ -11,6 +11,8 @@ import java.util.Locale;
  * @param updates how many updates were fed
  * @param ms from the first update to the last byte of what the seal gave out
  * @param feedMs the part of that before the seal
+ * @param cpuMs what the process used of all cores for it, the JVM's compiler included: this counts
+ *     on a machine that has other work
  * @param residentMs {@code ms} of the run whose budget holds everything
  * @param writtenRatio bytes paged out, before the codec, for each byte fed
  * @param storedRatio the same after the codec
@@ -28,6 +30,7 @@ record PagingRow(
         long updates,
         double ms,
         double feedMs,
+        double cpuMs,
         double residentMs,
         double writtenRatio,
         double storedRatio,
@@ -39,7 +42,8 @@ record PagingRow(
         double heapBytesPerUpdate)
         implements Report.Line {
 
-    private static final String LINE = "%-7s %-8s %-9s %-9s %9s %10s %7s %8s %8s %8s %8s %8s %8s";
+    private static final String LINE =
+            "%-7s %-8s %-9s %-9s %9s %10s %9s %7s %8s %8s %8s %8s %8s %8s";
 
     /** The heading of a table. */
     static String heading() {
@@ -52,6 +56,7 @@ record PagingRow(
                 "budget",
                 "M_upd/s",
                 "ms",
+                "cpu_ms",
                 "ratio",
                 "written",
                 "stored",
@@ -80,6 +85,7 @@ record PagingRow(
                 budget,
                 number(updatesPerSecond() / 1e6, 2),
                 number(ms, 0),
+                number(cpuMs, 0),
                 number(ratio(), 2),
                 number(writtenRatio, 2),
                 number(storedRatio, 2),
@@ -101,6 +107,7 @@ record PagingRow(
                 + field("updates", updates)
                 + field("updates_per_second", updatesPerSecond())
                 + field("feed_ms", feedMs)
+                + field("cpu_ms", cpuMs)
                 + field("write_amplification", writtenRatio)
                 + field("stored_amplification", storedRatio)
                 + field("read_amplification", readRatio)

@@ -1,5 +1,6 @@
 package io.espalier.jmh;
 
+import com.sun.management.OperatingSystemMXBean;
 import com.sun.management.ThreadMXBean;
 import io.espalier.columnar.Batch;
 import io.espalier.columnar.ChunkPin;
@@ -58,12 +59,14 @@ public final class PagingRun {
                 Pager pager = Pager.open(memory, new MemoryBudget(budgetBytes), options);
                 MergeBatcher batcher = new MergeBatcher(pager, PagingWorkload.TYPE)) {
             long allocated = allocatedBytes();
+            long cpuStarted = cpuNanos();
             long started = System.nanoTime();
             workload.feed(batcher, updates);
             long fed = System.nanoTime();
             long heldBytes = batcher.sizeBytes();
             long found = read(batcher.seal(MergeBatcher.NO_TIME));
             long sealed = System.nanoTime();
+            long cpuNanos = cpuNanos() - cpuStarted;
             long heapBytes = allocatedBytes() - allocated;
             if (found != workload.remaining(updates)) {
                 throw new IllegalStateException(
@@ -72,6 +75,7 @@ public final class PagingRun {
             SpillStats stats = pager.stats();
             out.println("feed_nanos=" + (fed - started));
             out.println("nanos=" + (sealed - started));
+            out.println("cpu_nanos=" + cpuNanos);
             out.println("held_bytes=" + heldBytes);
             out.println("heap_bytes=" + heapBytes);
             out.println("raw_bytes_out=" + stats.pagedOut().rawBytes());
@@ -102,6 +106,12 @@ public final class PagingRun {
             throw new IllegalStateException(updates + " updates sum to nothing");
         }
         return updates;
+    }
+
+    /** What all threads have used, the compiler's included. */
+    private static long cpuNanos() {
+        return ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
+                .getProcessCpuTime();
     }
 
     private static long allocatedBytes() {
