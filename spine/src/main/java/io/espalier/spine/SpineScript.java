@@ -45,10 +45,7 @@ public final class SpineScript {
         try {
             if (command.length() > MAX_LINE_LENGTH) {
                 throw new IllegalArgumentException(
-                        "the line has "
-                                + command.length()
-                                + " characters, the limit is "
-                                + MAX_LINE_LENGTH);
+                        "the line is longer than " + MAX_LINE_LENGTH + " characters");
             }
             return run(SPACE.split(command));
         } catch (IllegalArgumentException refused) {

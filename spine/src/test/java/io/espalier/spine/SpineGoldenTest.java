@@ -26,6 +26,7 @@ class SpineGoldenTest {
                 "g5-size-reduction",
                 "g6-empty-batches",
                 "g7-empty-after-data",
+                "g8-since-upper",
                 "g9-exert",
                 "g9-exert-merge",
                 "g9-exert-tidy",

@@ -11,7 +11,11 @@ enum Commands {
     CHANGES("changes", "prints what changed, epoch by epoch"),
     STATS("stats", "shows what is inside a store"),
     VERIFY("verify", "reads and checks every byte of a store; exit 1 if it is damaged"),
-    COMPACT("compact", "brings every table to a single run");
+    COMPACT("compact", "brings every table to a single run"),
+    DEBUG_SPINE("debug spine", "feeds a spine a script of commands, and prints what it does");
+
+    /** The first word of the commands that feed one part of the engine by itself. */
+    static final String DEBUG = "debug";
 
     private final String commandName;
     private final String summary;
@@ -48,6 +52,7 @@ enum Commands {
             case STATS -> new StatsCommand();
             case VERIFY -> new VerifyCommand();
             case COMPACT -> new CompactCommand();
+            case DEBUG_SPINE -> new DebugSpineCommand();
         };
     }
 }

@@ -108,6 +108,7 @@ public final class Main {
             case "" -> throw Arguments.wrong("no command; espalier --help lists them");
             case "--help", "-h", "help" -> help(arguments, shell);
             case "--version", "-V" -> version(shell);
+            case Commands.DEBUG -> debug(arguments, shell);
             case "bench" ->
                     throw Arguments.wrong("bench is started by the launcher: ./espalier bench");
             default -> run(named(name), Arrays.copyOfRange(arguments, 1, arguments.length), shell);
@@ -115,7 +116,7 @@ public final class Main {
     }
 
     private static Commands named(String name) {
-        Commands command = Commands.named(name);
+        Commands command = name.contains(" ") ? null : Commands.named(name);
         if (command == null) {
             throw Arguments.wrong(unknownCommand(name));
         }
@@ -137,9 +138,52 @@ public final class Main {
         return command.run(parsed, shell);
     }
 
+    /** {@code debug PART ...}: the command of a part, or which parts there are. */
+    private static int debug(String[] arguments, Shell shell) throws IOException {
+        String part = arguments.length == 1 ? "" : arguments[1];
+        if (part.equals("--help") || part.equals("-h")) {
+            shell.print(debugHelp());
+            return ExitCode.DONE;
+        }
+        Commands command = Commands.named(Commands.DEBUG + " " + part);
+        if (command == null) {
+            throw Arguments.wrong(
+                    (part.isEmpty() ? "debug: no part" : "debug: there is no part '" + part + "'")
+                            + "; espalier debug --help lists them");
+        }
+        return run(command, Arrays.copyOfRange(arguments, 2, arguments.length), shell);
+    }
+
+    private static String debugHelp() {
+        TextTable parts = new TextTable("  ");
+        for (Commands command : Commands.values()) {
+            if (command.commandName().startsWith(Commands.DEBUG + " ")) {
+                parts.row(
+                        command.commandName().substring(Commands.DEBUG.length() + 1),
+                        command.summary());
+            }
+        }
+        return """
+        Usage: espalier debug PART FILE
+
+        Feeds one part of the engine a script, a command a line, and prints its state.
+
+        Parts:
+        """
+                + parts
+                + """
+
+                espalier debug PART --help gives its grammar.
+                """;
+    }
+
     private static int help(String[] arguments, Shell shell) throws IOException {
         if (arguments.length > 1 && arguments[0].equals("help")) {
-            return run(named(arguments[1]), new String[] {"--help"}, shell);
+            String[] asked = Arrays.copyOfRange(arguments, 1, arguments.length + 1);
+            asked[asked.length - 1] = "--help";
+            return asked[0].equals(Commands.DEBUG)
+                    ? debug(asked, shell)
+                    : run(named(asked[0]), new String[] {"--help"}, shell);
         }
         TextTable commands = new TextTable("  ");
         for (Commands command : Commands.values()) {

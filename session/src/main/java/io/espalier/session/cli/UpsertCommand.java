@@ -8,7 +8,6 @@ import io.espalier.session.text.RowReader;
 import io.espalier.session.text.TextFormat;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -114,7 +113,7 @@ final class UpsertCommand extends Command {
         long epochRows = arguments.number(EPOCH_EVERY, 1, EPOCH_LINES_DEFAULT);
 
         String shownName = file == null ? "<stdin>" : file.toString();
-        try (InputStream input = file == null ? shell.in() : open(file)) {
+        try (InputStream input = file == null ? shell.in() : InputFiles.open(file)) {
             RowReader reader = RowReader.of(format, input, readerOptions);
             openReader(reader, shownName);
             StoreOptions options =
@@ -231,36 +230,6 @@ final class UpsertCommand extends Command {
         return new SkipFile(path);
     }
 
-    private static InputStream open(Path file) {
-        if (!Files.exists(file)) {
-            throw Arguments.wrong(
-                    "input " + file + " does not exist; name a file, or - for standard input");
-        }
-        if (Files.isDirectory(file)) {
-            throw Arguments.wrong("input " + file + " is a directory; name a file");
-        }
-        try {
-            return Files.newInputStream(file);
-        } catch (AccessDeniedException e) {
-            throw new CommandException(
-                    ExitCode.ENVIRONMENT,
-                    "input "
-                            + file
-                            + " cannot be read: permission denied; allow it, or run as"
-                            + " another user",
-                    e);
-        } catch (IOException e) {
-            throw unreadable(file.toString(), e);
-        }
-    }
-
-    static CommandException unreadable(String inputName, IOException e) {
-        return new CommandException(
-                ExitCode.ENVIRONMENT,
-                "input " + inputName + " cannot be read: " + Failures.reason(e),
-                e);
-    }
-
     private static void openReader(RowReader reader, String inputName) {
         try {
             reader.open();
@@ -268,7 +237,7 @@ final class UpsertCommand extends Command {
             throw Arguments.wrong(
                     UpsertRun.where(inputName, e) + e.reason() + "; nothing is applied");
         } catch (IOException e) {
-            throw unreadable(inputName, e);
+            throw InputFiles.unreadable(inputName, e);
         }
     }
 }

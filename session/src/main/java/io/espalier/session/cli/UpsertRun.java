@@ -141,7 +141,7 @@ final class UpsertRun {
                 }
                 skipFile.add(input.name(), e, reader);
             } catch (IOException e) {
-                CommandException failure = UpsertCommand.unreadable(input.name(), e);
+                CommandException failure = InputFiles.unreadable(input.name(), e);
                 throw new CommandException(
                         failure.exitCode(), failure.getMessage() + "; " + howFar(), e);
             }

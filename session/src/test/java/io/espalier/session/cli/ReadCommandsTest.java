@@ -286,10 +286,10 @@ class ReadCommandsTest {
         String help = line.run("--help").quiet().out();
         for (Commands command : Commands.values()) {
             assertTrue(help.contains(command.commandName()), help);
-            String own = line.run(command.commandName(), "--help").quiet().out();
+            String own = line.run((command.commandName() + " --help").split(" ")).quiet().out();
             assertTrue(own.contains("Usage: espalier " + command.commandName()), own);
             assertTrue(own.contains("Example"), own);
-            assertEquals(own, line.run("help", command.commandName()).quiet().out());
+            assertEquals(own, line.run(("help " + command.commandName()).split(" ")).quiet().out());
         }
         assertTrue(help.contains("bench"), help);
         assertTrue(line.run("--version").quiet().out().startsWith("espalier "));
