@@ -328,7 +328,7 @@ final class NativeTable implements Table {
                             ? new EmptyCursor(store.readers(), memory.segment())
                             : Failures.translate(() ->
                                     new HistoryCursor(
-                                            store.readers(), store.pager(), snapshot, sinceEpoch));
+                                            store.readers(), memory, snapshot, sinceEpoch));
             done = true;
             return cursor;
         } finally {

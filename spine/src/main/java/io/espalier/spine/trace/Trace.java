@@ -5,6 +5,7 @@ import io.espalier.spine.Frontier;
 import io.espalier.spine.IdHollowBatch;
 import io.espalier.spine.PartRef;
 import io.espalier.spine.Spine;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -25,6 +26,8 @@ public final class Trace {
     private Spine spine;
     private Map<Long, BatchFile> files = new HashMap<>();
 
+    private final ReadHolds holds;
+
     private volatile TraceSnapshot.Shared current;
 
     Trace(TraceStore store, long id, String name, Spine spine, long upper) {
@@ -33,6 +36,7 @@ public final class Trace {
         this.name = name;
         this.spine = spine;
         this.current = new TraceSnapshot.Shared(List.of(), List.of(), 0, upper);
+        this.holds = new ReadHolds(name, epochOf(spine.since()), System::nanoTime);
         Next next = prepare(spine, upper);
         next.install();
         next.letGo();
@@ -59,9 +63,62 @@ public final class Trace {
             long upper = store.upper();
             TraceSnapshot.Shared shared = current;
             if (shared.retain()) {
-                return new TraceSnapshot(shared, upper);
+                return new TraceSnapshot(store.pager(), shared, upper);
             }
         }
+    }
+
+    /**
+     * What the trace held as of an epoch: {@link #snapshot()}, if that can be told.
+     *
+     * @throws OutOfHistoryException if the epoch is before the trace's since, or not committed
+     * @throws IllegalStateException if the store was closed
+     */
+    public TraceSnapshot snapshot(long asOf) {
+        TraceSnapshot snapshot = snapshot();
+        if (Long.compareUnsigned(asOf, snapshot.since()) < 0
+                || Long.compareUnsigned(asOf, snapshot.upper()) >= 0) {
+            try (snapshot) {
+                throw new OutOfHistoryException(name, asOf, snapshot.since(), snapshot.upper());
+            }
+        }
+        return snapshot;
+    }
+
+    /**
+     * Keeps an epoch and all after it readable until the hold is closed.
+     *
+     * @throws OutOfHistoryException if the epoch is before the trace's since, or not committed
+     * @throws IllegalStateException if the store was closed
+     */
+    public ReadHold hold(long epoch) {
+        store.checkOpen();
+        return holds.take(epoch, store.upper(), ReadHolds.FOR_EVER);
+    }
+
+    /**
+     * The same, but the hold ends by itself.
+     *
+     * @param expiry after how long, unless it is {@linkplain ReadHold#renew renewed} in that time
+     */
+    public ReadHold hold(long epoch, Duration expiry) {
+        store.checkOpen();
+        if (expiry.isNegative()) {
+            throw new IllegalArgumentException("a hold that expires after " + expiry);
+        }
+        return holds.take(epoch, store.upper(), expiry.toNanos());
+    }
+
+    /**
+     * Follows the trace: gives the differences of each committed epoch from one on.
+     *
+     * @param from the first epoch of interest; the store's upper for what is yet to come
+     * @throws OutOfHistoryException if the trace cannot tell what happened at that epoch any more,
+     *     or the epoch is beyond the one that is committed next
+     * @throws IllegalStateException if the store was closed
+     */
+    public TraceListener listen(long from) {
+        return TraceListener.open(store, List.of(this), from);
     }
 
     /** The first epoch that can be told from those before it. */
@@ -87,6 +144,11 @@ public final class Trace {
 
     Spine spine() {
         return spine;
+    }
+
+    /** Who needs which epochs. */
+    ReadHolds holds() {
+        return holds;
     }
 
     /** The files of some parts, each held for the caller; empty if one is there no longer. */

@@ -1,6 +1,7 @@
 package io.espalier.spine.trace;
 
 import io.espalier.columnar.Run;
+import io.espalier.pager.Pager;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -73,6 +74,7 @@ public final class TraceSnapshot implements AutoCloseable {
         }
     }
 
+    private final Pager pager;
     private final Shared shared;
     private final long upper;
     private final AtomicBoolean open = new AtomicBoolean(true);
@@ -83,7 +85,8 @@ public final class TraceSnapshot implements AutoCloseable {
      * @param upper the store's, as it was before {@code shared} was looked up: the trace may not
      *     have been written to for long
      */
-    TraceSnapshot(Shared shared, long upper) {
+    TraceSnapshot(Pager pager, Shared shared, long upper) {
+        this.pager = pager;
         this.shared = shared;
         this.upper = Long.compareUnsigned(shared.upper, upper) > 0 ? shared.upper : upper;
     }
@@ -114,6 +117,21 @@ public final class TraceSnapshot implements AutoCloseable {
     public long upper() {
         shared();
         return upper;
+    }
+
+    /**
+     * The differences of the epochs from one on, in their order. The caller closes it, before the
+     * snapshot.
+     *
+     * @param from after {@link #since()}: of what is not after it only the sum is known
+     * @throws OutOfHistoryException if it is not
+     */
+    public TraceChanges changes(long from) {
+        Shared now = shared();
+        if (Long.compareUnsigned(from, now.since) <= 0 && (from != 0 || now.since != 0)) {
+            throw new OutOfHistoryException("snapshot", from - 1, now.since, upper);
+        }
+        return new TraceChanges(pager, now.parts, from);
     }
 
     @Override

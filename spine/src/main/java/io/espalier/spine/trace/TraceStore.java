@@ -58,6 +58,8 @@ public final class TraceStore implements AutoCloseable {
     private final Map<String, Trace> traces = new LinkedHashMap<>();
     private long nextTraceId;
 
+    private final Progress progress = new Progress();
+
     private volatile long upper;
     private volatile boolean closed;
 
@@ -172,6 +174,29 @@ public final class TraceStore implements AutoCloseable {
         return upper;
     }
 
+    /**
+     * What several traces hold at one moment: all snapshots end at the same epoch. The caller
+     * closes each.
+     *
+     * @throws IllegalStateException if the store was closed
+     */
+    public List<TraceSnapshot> snapshot(List<Trace> traces) {
+        return SnapshotTogether.of(this, traces);
+    }
+
+    /**
+     * Follows several traces at once: what was committed together is seen together.
+     *
+     * @param traces of this store, at least one
+     * @see Trace#listen
+     */
+    public TraceListener listen(List<Trace> traces, long from) {
+        if (traces.isEmpty()) {
+            throw new IllegalArgumentException("no trace to listen to; give one at least");
+        }
+        return TraceListener.open(this, traces, from);
+    }
+
     /** Begins the next epoch. */
     public Commit begin() {
         checkOpen();
@@ -180,6 +205,19 @@ public final class TraceStore implements AutoCloseable {
 
     NativeMemory memory() {
         return pager.memory();
+    }
+
+    Pager pager() {
+        return pager;
+    }
+
+    /** Where readers wait for the next epoch, or the end. */
+    Progress progress() {
+        return progress;
+    }
+
+    boolean isClosed() {
+        return closed;
     }
 
     TraceStoreOptions options() {
@@ -226,25 +264,35 @@ public final class TraceStore implements AutoCloseable {
                 throw new IllegalStateException(
                         "a commit of epoch " + epoch + ", but the store expects " + upper);
             }
-            Map<Trace, Spine> next = new LinkedHashMap<>();
-            for (Map.Entry<Trace, Optional<PartRef>> entry : parts.entrySet()) {
-                Trace trace = entry.getKey();
-                Spine spine = copy(trace.spine());
-                next.put(trace, spine);
-                Frontier advanced = Frontier.of(since);
-                if (!advanced.lessEqual(spine.since())) {
-                    spine.downgradeSince(advanced);
-                }
-                Description description =
-                        new Description(spine.upper(), Frontier.of(epoch + 1), spine.since());
-                List<Run> runs = entry.getValue().stream().map(TraceStore::runOf).toList();
-                for (MergeRequest request : spine.push(new HollowBatch(description, runs))) {
-                    tasks.add(new Task(trace, request));
-                }
+            try {
+                install(epoch + 1, advanced(epoch, since, parts, tasks));
+            } finally {
+                parts.keySet().forEach(trace -> trace.holds().settle(trace.since()));
             }
-            install(epoch + 1, next);
         }
         tasks.forEach(compactor::add);
+    }
+
+    /** The spines with a batch more each; what is then worth compacting is added to the tasks. */
+    private static Map<Trace, Spine> advanced(
+            long epoch, long since, Map<Trace, Optional<PartRef>> parts, List<Task> tasks) {
+        Map<Trace, Spine> next = new LinkedHashMap<>();
+        for (Map.Entry<Trace, Optional<PartRef>> entry : parts.entrySet()) {
+            Trace trace = entry.getKey();
+            Spine spine = copy(trace.spine());
+            next.put(trace, spine);
+            Frontier advanced = Frontier.of(trace.holds().limit(since));
+            if (!advanced.lessEqual(spine.since())) {
+                spine.downgradeSince(advanced);
+            }
+            Description description =
+                    new Description(spine.upper(), Frontier.of(epoch + 1), spine.since());
+            List<Run> runs = entry.getValue().stream().map(TraceStore::runOf).toList();
+            for (MergeRequest request : spine.push(new HollowBatch(description, runs))) {
+                tasks.add(new Task(trace, request));
+            }
+        }
+        return next;
     }
 
     /** Holds a writer back that is far ahead of compaction. */
@@ -293,6 +341,7 @@ public final class TraceStore implements AutoCloseable {
                 directory.stop("a durable commit could not be shown; open it again", null);
             }
         }
+        progress.changed();
         prepared.forEach(Trace.Next::letGo);
     }
 
@@ -487,6 +536,7 @@ public final class TraceStore implements AutoCloseable {
             }
             closed = true;
         }
+        progress.changed();
         try {
             directory.close();
         } finally {

@@ -23,7 +23,9 @@
  * io.espalier.spine.trace.Trace} and {@link io.espalier.spine.trace.TraceSnapshot}, through which
  * it is read, {@code BatchFile} and {@code Compactor}. They hold what they read: a file is deleted
  * when no record names it and nobody reads it, and by nobody but the writer that the store says is
- * the latest.
+ * the latest. {@link io.espalier.spine.trace.ReadHold} keeps epochs apart that commits would let go
+ * of, {@link io.espalier.spine.trace.TraceListener} follows what is committed, and {@link
+ * io.espalier.spine.trace.TraceChanges} brings the updates of parts into the order of their epochs.
  *
  * <p>Read {@link io.espalier.spine.trace.StoreDirectory} first, which opens, commits, rolls over
  * and closes; then {@link io.espalier.spine.trace.ManifestState}, what it asks of the state that it
