@@ -17,9 +17,9 @@ public final class BenchMain {
     private static final int ENVIRONMENT_FAILED = 3;
 
     private static final List<Bench> BENCHES =
-            List.of(new ShapesBench(), new PagingBench(), new PeersBench());
+            List.of(new ShapesBench(), new PagingBench(), new TraceBench(), new PeersBench());
 
-    private static final Set<String> LATER = Set.of("trace", "upsert", "coordinator", "session");
+    private static final Set<String> LATER = Set.of("upsert", "coordinator", "session");
 
     private BenchMain() {}
 

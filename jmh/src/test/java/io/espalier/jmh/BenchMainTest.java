@@ -109,6 +109,49 @@ class BenchMainTest {
         }
     }
 
+    /**
+     * Fails if a durable store loses a commit, before or after compaction or reopening, if one of
+     * them finds something else than was committed, or if a row is left out.
+     */
+    @Test
+    void tracePrintsEveryRow(@TempDir Path folder) throws IOException {
+        Path json = folder.resolve("rows.json");
+        Outcome outcome =
+                bench(
+                        "trace",
+                        "--updates",
+                        "20000",
+                        "--batch",
+                        "1000",
+                        "--parts",
+                        "12",
+                        "--json",
+                        json.toString());
+        assertEquals(List.of(), outcome.err());
+        assertEquals(0, outcome.exitCode());
+        // two kinds: fsync, idle and a remark, then 6 rows of 3 stores; opening has 3
+        assertEquals(2 + 2 * (3 + 6 * 3) + 3, outcome.out().size(), outcome.out().toString());
+        List<String> lines = Files.readAllLines(json);
+        assertEquals(2 + 2 * (2 + 6 * 3) + 3, lines.size());
+        for (String line : lines.subList(1, lines.size() - 1)) {
+            assertTrue(line.startsWith("{\"bench\":\"trace\",\"shape\":\""), line);
+            for (String name :
+                    List.of(
+                            "op",
+                            "where",
+                            "ms",
+                            "floor_ms",
+                            "ratio",
+                            "bytes_per_update",
+                            "heap_bytes_per_update",
+                            "write_amplification",
+                            "space_amplification",
+                            "p999_ms")) {
+                assertTrue(line.contains(",\"" + name + "\":"), line);
+            }
+        }
+    }
+
     /** Fails if a row is run that was not asked for, or is left out or out of order. */
     @Test
     void onlyTheRowsThatAreAskedFor() {
@@ -182,7 +225,7 @@ class BenchMainTest {
                         new String[] {"paging", "--only", "1/3"},
                         new String[] {"shapes", "--only", "1/3"},
                         new String[] {"peers", "--only", "A"},
-                        new String[] {"trace", "--json", "x"},
+                        new String[] {"upsert", "--json", "x"},
                         new String[] {"shapes", "--fast"},
                         new String[] {"shapes", "--updates"},
                         new String[] {"shapes", "--updates", "many"},
