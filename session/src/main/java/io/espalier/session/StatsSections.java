@@ -122,11 +122,23 @@ final class StatsSections {
     private static StoreStats.Section compaction(CompactionStats stats) {
         return StoreStats.Section.named("compaction")
                 .with("waiting", stats.waiting())
+                .with("claims", stats.claims())
+                .with("pieces", stats.pieces())
                 .with("applied", stats.applied())
                 .with("refused", stats.refused())
+                .with("dropped", stats.dropped())
+                .with("retries", stats.retries())
+                .with("failures", stats.failures())
+                .with("interruptions", stats.interruptions())
+                .with("memoryViolations", stats.memoryViolations())
                 .with("updatesRead", stats.updatesRead())
                 .with("updatesWritten", stats.updatesWritten())
+                .with("readBytes", stats.bytesRead())
                 .with("writtenBytes", stats.bytesWritten())
-                .with("failures", stats.failures());
+                .with("externalHandedOut", stats.external().handedOut())
+                .with("externalApplied", stats.external().applied())
+                .with("externalRefused", stats.external().refused())
+                .with("externalRepeated", stats.external().repeated())
+                .with("externalExpired", stats.external().expired());
     }
 }

@@ -31,7 +31,7 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
     private static final long WRITE_BYTES_MAX = 1L << 28;
 
     private final MemorySegment segment;
-    private final NewBatchFile file;
+    private final BatchTarget file;
     private final ChainBuilder index;
     private @Nullable Lease indexImage;
     private final Lease entry;
@@ -46,7 +46,10 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
 
     private boolean closed;
 
-    private BatchFileWriter(NativeMemory memory, NewBatchFile file, Lease entry) {
+    private long syncBytes = Long.MAX_VALUE;
+    private long syncedBytes;
+
+    private BatchFileWriter(NativeMemory memory, BatchTarget file, Lease entry) {
         this.segment = memory.segment();
         this.file = file;
         this.entry = entry;
@@ -63,7 +66,7 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
      * @param file belongs to the writer from here on, also if this throws
      * @throws StoreException if the disk refuses
      */
-    static BatchFileWriter create(NativeMemory memory, NewBatchFile file) {
+    static BatchFileWriter create(NativeMemory memory, BatchTarget file) {
         Lease entry = null;
         BatchFileWriter writer = null;
         boolean done = false;
@@ -130,6 +133,12 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
             timeMax = Long.compareUnsigned(timeMax, view.timeMax()) < 0 ? view.timeMax() : timeMax;
             diffSum += view.diffSum();
         }
+        if (file.sizeBytes() - syncedBytes >= syncBytes) {
+            torn = true;
+            file.sync();
+            torn = false;
+            syncedBytes = file.sizeBytes();
+        }
     }
 
     private static long least(long a, long b) {
@@ -148,6 +157,12 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
         }
         TrieView.stamp(segment, image.offset());
         indexImage = image;
+    }
+
+    /** Lets the file be synced whenever so many bytes were appended, and not only at the end. */
+    void syncEvery(long bytes) {
+        assert bytes > 0 : bytes;
+        syncBytes = bytes;
     }
 
     /** Whether nothing was written: such a file is not worth keeping. */

@@ -1,70 +1,85 @@
 package io.espalier.spine.trace;
 
-import io.espalier.columnar.ChainBuilder;
-import io.espalier.columnar.Merge;
-import io.espalier.columnar.TrieBuilder;
-import io.espalier.columnar.TrieType;
-import io.espalier.spine.Frontier;
+import io.espalier.spine.HollowBatch;
+import io.espalier.spine.MergeResult;
 import io.espalier.spine.PartRef;
+import io.espalier.spine.Run;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Answers the requests of spines: merges the runs of a request, however many, into one file, and
- * asks the store to swap it in. One background thread takes requests in their order; those that a
- * later one covers are left out. What is merged is looked up when its turn comes, so that no work
- * is done for what has changed since it was asked for; one compaction runs at a time.
+ * Answers the requests of spines: merges the runs of a request, as many at a time as fit into the
+ * bound of memory, into one file, and asks the store to swap it in. One background thread takes
+ * requests in their order. What is merged is looked up when its turn comes, so that no work is done
+ * for what has changed since it was asked for.
  *
- * <p>A failure costs nothing but the attempt: the inputs stay, and the request is found again when
- * a later one covers it, or the store is opened.
+ * <p>A large compaction pauses for small ones that come in meanwhile, or the runs of fresh commits
+ * would pile up behind it until writers had to wait. At most {@value #DEPTH_MAX} are under way, and
+ * never two over the same batches.
+ *
+ * <p>A failure costs nothing but the attempt: the inputs stay, and it is made again after a while.
  */
 final class Compactor implements AutoCloseable {
 
-    /** How many updates are merged between two looks at whether to stop. */
+    /** How many updates are merged between two looks at whether to stop or to pause. */
     private static final long FUEL = 1 << 16;
 
-    private final TraceStore store;
+    private static final int DEPTH_MAX = 3;
+
+    /** So much smaller must be what a compaction pauses for. */
+    private static final int SMALLER = 8;
+
+    private final CompactionSource source;
+    private final CompactionCounters counters;
     private final ReentrantLock merging = new ReentrantLock();
 
+    /** What is under way, the innermost first. Guarded by merging. */
+    private final Deque<CompactionTask> underWay = new ArrayDeque<>();
+
     // guarded by this
-    private final Deque<TraceStore.Task> queue = new ArrayDeque<>();
+    private final CompactionQueue queue = new CompactionQueue();
     private @Nullable Thread thread;
     private boolean stopped;
-    private boolean busy;
+    private int busy;
     private @Nullable Throwable failure;
-    private long applied;
-    private long refused;
-    private long updatesRead;
-    private long updatesWritten;
-    private long bytesWritten;
-    private long failures;
+    private long searchMillis = Long.MIN_VALUE;
+    private long lastMillis = Long.MIN_VALUE;
 
     private volatile boolean stopping;
 
-    Compactor(TraceStore store) {
-        this.store = store;
+    Compactor(CompactionSource source) {
+        this.source = source;
+        this.counters = source.counters();
     }
 
     /** Lets a thread of its own answer what is added. */
     synchronized void start() {
+        searchMillis = source.nowMillis() + searchEveryMillis();
         Thread started =
                 Thread.ofPlatform().daemon().name("espalier-compaction").unstarted(this::loop);
         started.start();
         thread = started;
     }
 
-    synchronized void add(TraceStore.Task task) {
+    /** Whether requests are answered without being asked for one by one. */
+    synchronized boolean isRunning() {
+        return thread != null && !stopped;
+    }
+
+    synchronized void add(CompactionTask task) {
         if (thread == null || stopped) {
             return;
         }
-        queue.removeIf(waiting ->
-                waiting.trace() == task.trace()
-                        && task.request().id().covers(waiting.request().id()));
-        queue.add(task);
+        queue.add(task, source.nowMillis());
         notifyAll();
     }
 
@@ -75,7 +90,7 @@ final class Compactor implements AutoCloseable {
                 && !stopped
                 && failure == null
                 && trace.runCount() > runsMax
-                && (busy || !queue.isEmpty())) {
+                && (busy > 0 || !queue.isEmpty())) {
             try {
                 wait();
             } catch (InterruptedException e) {
@@ -87,129 +102,258 @@ final class Compactor implements AutoCloseable {
         }
     }
 
+    // ---- the thread ---------------------------------------------------------------------------
+
     private void loop() {
         while (true) {
-            TraceStore.Task task = take();
-            if (task == null) {
+            CompactionQueue.Waiting next = take();
+            if (next != null) {
+                attempt(next);
+            } else if (stopping) {
                 return;
-            }
-            Throwable failed = null;
-            try {
-                compact(task);
-            } catch (Throwable e) {
-                // whatever it is, writers must not wait for this thread in vain
-                failed = e;
-            }
-            synchronized (this) {
-                busy = false;
-                failure = failed;
-                failures += failed == null ? 0 : 1;
-                if (failed instanceof StoreException.Stopped) {
-                    // nothing can be written any more
-                    queue.clear();
-                }
-                notifyAll();
+            } else {
+                search();
             }
         }
     }
 
-    private synchronized TraceStore.@Nullable Task take() {
-        while (queue.isEmpty() && !stopped) {
+    /** The next request; null when it is time to stop, or to search for what was dropped. */
+    private synchronized CompactionQueue.@Nullable Waiting take() {
+        while (!stopped) {
+            long now = source.nowMillis();
+            CompactionQueue.Waiting next = queue.poll(now, task -> true);
+            if (next != null) {
+                busy++;
+                return next;
+            }
+            if (now >= searchMillis || now < lastMillis) {
+                return null;
+            }
+            long until = Math.min(searchMillis, queue.dueMillis().orElse(Long.MAX_VALUE));
             try {
-                wait();
+                wait(Math.clamp(until - now, 1, searchEveryMillis()));
             } catch (InterruptedException e) {
                 // nobody but close() ends this thread
             }
         }
-        busy = !stopped;
-        return stopped ? null : queue.poll();
+        return null;
     }
+
+    private long searchEveryMillis() {
+        return Math.max(1, source.options().compactionLeaseMillis() / 4);
+    }
+
+    /** Looks for what is worthwhile and not, or no longer, claimed by anybody. */
+    private void search() {
+        long now = source.nowMillis();
+        boolean clockWentBack;
+        synchronized (this) {
+            clockWentBack = now < lastMillis;
+            lastMillis = now;
+            searchMillis = now + searchEveryMillis();
+        }
+        try {
+            source.waiting(clockWentBack ? Long.MAX_VALUE : now - source.leaseMillis())
+                    .forEach(this::add);
+        } catch (IllegalStateException e) {
+            // the store was closed meanwhile
+        }
+    }
+
+    private void attempt(CompactionQueue.Waiting waiting) {
+        Throwable failed = null;
+        boolean unfinished = false;
+        try {
+            if (waiting.failures() > 0) {
+                counters.retries.increment();
+            }
+            unfinished = compact(waiting.task());
+        } catch (Throwable e) {
+            // whatever it is, writers must not wait for this thread in vain
+            failed = e;
+        }
+        synchronized (this) {
+            busy--;
+            failure = failed;
+            if (failed instanceof StoreException.Stopped) {
+                // nothing can be written any more
+                counters.failures.increment();
+                queue.clear();
+            } else if (failed != null) {
+                counters.failures.increment();
+                queue.addFailed(waiting, source.nowMillis());
+            } else if (unfinished && !stopped) {
+                queue.add(waiting.task(), source.nowMillis());
+            }
+            notifyAll();
+        }
+    }
+
+    // ---- compacting ---------------------------------------------------------------------------
 
     /**
      * Does one compaction now, of what the task has become by now.
      *
-     * @throws StoreException if a file cannot be read or written
+     * @return whether it has to be asked for once more until one run is left
+     * @throws StoreException if a file cannot be read or written; what is done stays done
      */
-    void compact(TraceStore.Task asked) {
+    boolean compact(CompactionTask asked) {
         merging.lock();
         try {
-            Optional<TraceStore.Task> task = store.refreshed(asked);
-            if (task.isPresent()) {
-                compactNow(task.get());
-            }
+            Optional<CompactionTask> task = source.refreshed(asked);
+            return task.isPresent() && isFree(task.get()) && compactAll(task.get());
         } finally {
             merging.unlock();
         }
     }
 
-    private void compactNow(TraceStore.Task task) {
-        List<BatchFile> inputs = store.hold(task);
-        if (inputs.isEmpty()) {
-            return;
-        }
-        try (BatchFileWriter file = store.newFile()) {
-            if (!merge(task, inputs, file)) {
-                return;
+    private boolean isFree(CompactionTask task) {
+        return underWay.stream().noneMatch(task::overlaps);
+    }
+
+    private boolean compactAll(CompactionTask task) {
+        Map<Long, BatchFile> held = new HashMap<>();
+        underWay.push(task);
+        try {
+            for (BatchFile file : source.hold(task)) {
+                held.put(file.part().fileId(), file);
             }
-            Optional<PartRef> output =
-                    file.isEmpty() ? Optional.empty() : Optional.of(file.finish());
-            boolean wanted = false;
-            try {
-                wanted = store.apply(task, output);
-            } finally {
-                // not if the outcome is unknown: the store has stopped then, and deletes nothing
-                if (!wanted) {
-                    output.ifPresent(part -> store.discard(part.fileId()));
+            if (held.size() < task.parts().size()) {
+                // it has just been compacted by others; look again
+                return true;
+            }
+            CompactionPlan plan =
+                    CompactionPlan.of(
+                            task.request(), run -> costBytes(run, held), source.boundBytes());
+            counters.memoryViolations.add(plan.violations());
+            boolean several = plan.pieces().size() > 1;
+            for (CompactionPlan.Piece piece : plan.pieces()) {
+                counters.pieces.increment();
+                // others are told that the work goes on, also by the last one: it will be asked for
+                // anew
+                OptionalLong claim =
+                        several ? OptionalLong.of(source.nowMillis()) : OptionalLong.empty();
+                if (!compact(task, piece, take(piece, held), claim)) {
+                    return several && !stopping;
                 }
             }
-            count(inputs, output, wanted);
+            return several;
+        } finally {
+            underWay.pop();
+            BatchFile.releaseAll(held.values(), false);
+        }
+    }
+
+    private static List<BatchFile> take(CompactionPlan.Piece piece, Map<Long, BatchFile> held) {
+        List<BatchFile> inputs = new ArrayList<>();
+        for (Run run : piece.runs()) {
+            for (PartRef part : run.parts()) {
+                BatchFile file = held.remove(part.fileId());
+                if (file == null) {
+                    throw new IllegalStateException("file " + part.fileId() + " is not held");
+                }
+                inputs.add(file);
+            }
+        }
+        return inputs;
+    }
+
+    private static long costBytes(Run run, Map<Long, BatchFile> held) {
+        long cost = 0;
+        for (PartRef part : run.parts()) {
+            BatchFile file = held.get(part.fileId());
+            if (file == null) {
+                throw new IllegalStateException("file " + part.fileId() + " is not held");
+            }
+            cost += CompactionCost.ofReading(file);
+        }
+        return cost;
+    }
+
+    /** Whether it was wanted, and not stopped on the way. The inputs are let go. */
+    private boolean compact(
+            CompactionTask task,
+            CompactionPlan.Piece piece,
+            List<BatchFile> inputs,
+            OptionalLong claim) {
+        try {
+            if (piece.kept()) {
+                HollowBatch same = new HollowBatch(piece.description(), piece.runs());
+                return counted(
+                        List.of(),
+                        Optional.empty(),
+                        source.apply(task.trace(), new MergeResult(piece.replaced(), same, claim)));
+            }
+            try (CompactionJob job = source.job(inputs, piece.description().since())) {
+                while (job.step(FUEL)) {
+                    if (stopping) {
+                        return false;
+                    }
+                    pause(task);
+                }
+                Optional<PartRef> output = job.finish();
+                boolean wanted = false;
+                try {
+                    HollowBatch batch =
+                            new HollowBatch(
+                                    piece.description(),
+                                    output.stream().map(CompactionSource::runOf).toList());
+                    wanted =
+                            source.apply(
+                                    task.trace(), new MergeResult(piece.replaced(), batch, claim));
+                } finally {
+                    // not if the outcome is unknown: the store has stopped then, and deletes
+                    // nothing
+                    if (!wanted) {
+                        output.ifPresent(part -> source.discard(part.fileId()));
+                    }
+                }
+                return counted(inputs.stream().map(BatchFile::part).toList(), output, wanted);
+            }
         } finally {
             BatchFile.releaseAll(inputs, false);
         }
     }
 
-    /** False if it was stopped on the way. */
-    private boolean merge(TraceStore.Task task, List<BatchFile> inputs, BatchFileWriter file) {
-        Frontier since = task.request().description().since();
-        long floor = since.isEmpty() ? 0 : since.epoch();
-        try (ChainBuilder chain =
-                        new ChainBuilder(
-                                new TrieBuilder(store.memory(), TrieType.BYTES_TO_BYTES),
-                                store.options().chunkBytes(),
-                                file);
-                Merge merge = new Merge(inputs, true, floor, chain)) {
-            while (merge.step(FUEL)) {
-                if (stopping) {
-                    return false;
-                }
-            }
+    private boolean counted(Collection<PartRef> inputs, Optional<PartRef> output, boolean wanted) {
+        counters.done(inputs, output, wanted);
+        synchronized (this) {
+            // writers may wait for just this
+            notifyAll();
         }
-        return true;
+        return wanted;
     }
 
-    private synchronized void count(
-            List<BatchFile> inputs, Optional<PartRef> output, boolean wanted) {
-        for (BatchFile input : inputs) {
-            updatesRead += input.updateCount();
+    /** Answers small requests that have come in, before a large one goes on. */
+    private void pause(CompactionTask large) {
+        if (underWay.size() >= DEPTH_MAX) {
+            return;
         }
-        updatesWritten += output.map(PartRef::updateCount).orElse(0L);
-        bytesWritten += output.map(PartRef::sizeBytes).orElse(0L);
-        if (wanted) {
-            applied++;
-        } else {
-            refused++;
+        long most = large.updateCount() / SMALLER;
+        while (!stopping) {
+            CompactionQueue.Waiting small;
+            synchronized (this) {
+                if (stopped || queue.isEmpty()) {
+                    return;
+                }
+                small =
+                        queue.poll(
+                                source.nowMillis(),
+                                task -> task.updateCount() <= most && isFree(task));
+                if (small == null) {
+                    return;
+                }
+                busy++;
+            }
+            counters.interruptions.increment();
+            attempt(small);
         }
     }
+
+    // ---- seeing inside ------------------------------------------------------------------------
 
     synchronized CompactionStats stats() {
-        return new CompactionStats(
-                queue.size() + (busy ? 1 : 0),
-                applied,
-                refused,
-                updatesRead,
-                updatesWritten,
-                bytesWritten,
-                failures);
+        return counters.stats(queue.size() + busy, queue.dropped());
     }
 
     /** A line about the last attempt if it failed. */

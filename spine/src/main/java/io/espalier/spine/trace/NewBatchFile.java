@@ -12,7 +12,7 @@ import java.nio.ByteBuffer;
  *
  * <p>One thread at a time.
  */
-public final class NewBatchFile implements AutoCloseable {
+public final class NewBatchFile implements BatchTarget {
 
     private final StoreDirectory directory;
     private final long id;
@@ -27,11 +27,13 @@ public final class NewBatchFile implements AutoCloseable {
     }
 
     /** The file's id, never used before in the store. */
+    @Override
     public long id() {
         return id;
     }
 
     /** How many bytes were appended. */
+    @Override
     public long sizeBytes() {
         return sizeBytes;
     }
@@ -41,6 +43,7 @@ public final class NewBatchFile implements AutoCloseable {
      *
      * @throws StoreException.Full if there is no room; close this file then
      */
+    @Override
     public void append(ByteBuffer source) {
         checkOpen();
         int bytes = source.remaining();
@@ -53,10 +56,26 @@ public final class NewBatchFile implements AutoCloseable {
     }
 
     /**
+     * Makes what was appended so far durable, so that the end has little left to do.
+     *
+     * @throws StoreException.Stopped if that failed; the store has stopped then
+     */
+    @Override
+    public void sync() {
+        checkOpen();
+        try {
+            file.sync();
+        } catch (IOException e) {
+            throw directory.batchFailed(id, "syncing a batch file", e);
+        }
+    }
+
+    /**
      * Makes the content durable. The file's name becomes so with the commit.
      *
      * @throws StoreException.Stopped if that failed; the store has stopped then
      */
+    @Override
     public void finish() {
         checkOpen();
         try {

@@ -6,10 +6,8 @@ import io.espalier.spine.Description;
 import io.espalier.spine.Frontier;
 import io.espalier.spine.HollowBatch;
 import io.espalier.spine.MergeRequest;
-import io.espalier.spine.MergeResult;
 import io.espalier.spine.PartRef;
 import io.espalier.spine.Run;
-import io.espalier.spine.RunId;
 import io.espalier.spine.Spine;
 import io.espalier.spine.SpineFormatException;
 import io.espalier.spine.disk.Disk;
@@ -22,6 +20,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
+import java.util.function.Predicate;
 
 /**
  * Durable traces in one folder with one commit point. Each {@link Commit} is an epoch; its batches
@@ -36,21 +36,15 @@ public final class TraceStore implements AutoCloseable {
     /** The version of the files of a store. */
     public static final int FORMAT_VERSION = StoreFile.FORMAT_VERSION;
 
-    /** The version that new runs carry. */
-    private static final int WRITER_VERSION = 1;
-
     /** A commit waits for compaction when a trace has more runs than this. */
     private static final int RUNS_MAX = 48;
-
-    private static final int COMPACT_ROUNDS_MAX = 1000;
-
-    /** Each doubles what is in one batch at least. */
-    private static final int EXERTIONS_MAX = 100;
 
     private final StoreDirectory directory;
     private final TraceState state;
     private final Pager pager;
     private final TraceStoreOptions options;
+    private final LongSupplier clockMillis;
+    private final CompactionSource compaction;
     private final Compactor compactor;
 
     private final Object lock = new Object();
@@ -64,14 +58,20 @@ public final class TraceStore implements AutoCloseable {
     private volatile boolean closed;
 
     private TraceStore(
-            StoreDirectory directory, TraceState state, Pager pager, TraceStoreOptions options) {
+            StoreDirectory directory,
+            TraceState state,
+            Pager pager,
+            TraceStoreOptions options,
+            LongSupplier clockMillis) {
         this.directory = directory;
         this.state = state;
         this.pager = pager;
         this.options = options;
         this.upper = state.upper();
         this.nextTraceId = state.nextTraceId();
-        this.compactor = new Compactor(this);
+        this.clockMillis = clockMillis;
+        this.compaction = new CompactionSource(this);
+        this.compactor = new Compactor(compaction);
     }
 
     /**
@@ -97,11 +97,21 @@ public final class TraceStore implements AutoCloseable {
             Pager pager,
             TraceStoreOptions options,
             StoreDirectory.Options directoryOptions) {
+        return open(disk, mode, pager, options, directoryOptions, System::currentTimeMillis);
+    }
+
+    static TraceStore open(
+            Disk disk,
+            StoreDirectory.Mode mode,
+            Pager pager,
+            TraceStoreOptions options,
+            StoreDirectory.Options directoryOptions,
+            LongSupplier clockMillis) {
         TraceState state = new TraceState();
         StoreDirectory directory = StoreDirectory.open(disk, mode, state, directoryOptions);
         boolean done = false;
         try {
-            TraceStore store = new TraceStore(directory, state, pager, options);
+            TraceStore store = new TraceStore(directory, state, pager, options, clockMillis);
             store.restore();
             done = true;
             return store;
@@ -113,21 +123,17 @@ public final class TraceStore implements AutoCloseable {
     }
 
     private void restore() {
-        List<Task> tasks = new ArrayList<>();
         synchronized (lock) {
             for (TraceState.Entry entry : state.entries()) {
                 Trace trace =
                         new Trace(this, entry.id(), entry.name(), spineOf(entry), state.upper());
                 traces.put(entry.name(), trace);
-                // what a crash, or an ending, left undone is found again
-                for (MergeRequest request : trace.spine().requestsBefore(Long.MAX_VALUE, 0)) {
-                    tasks.add(new Task(trace, request));
-                }
             }
         }
         if (options.compaction() && !directory.isReadOnly()) {
             compactor.start();
-            tasks.forEach(compactor::add);
+            // what a crash, or an ending, left undone; whoever claimed it here is no more
+            compaction.waiting(Long.MAX_VALUE).forEach(compactor::add);
         }
     }
 
@@ -237,7 +243,15 @@ public final class TraceStore implements AutoCloseable {
     }
 
     BatchFileWriter newFile() {
-        return BatchFileWriter.create(pager.memory(), directory.createBatchFile());
+        return BatchFileWriter.create(pager.memory(), newTarget());
+    }
+
+    BatchTarget newTarget() {
+        return directory.createBatchFile();
+    }
+
+    long nowMillis() {
+        return clockMillis.getAsLong();
     }
 
     BatchFile file(PartRef part) {
@@ -257,7 +271,7 @@ public final class TraceStore implements AutoCloseable {
      *     StoreException.Stopped}
      */
     void append(long epoch, long since, Map<Trace, Optional<PartRef>> parts) {
-        List<Task> tasks = new ArrayList<>();
+        List<CompactionTask> tasks = new ArrayList<>();
         synchronized (lock) {
             checkOpen();
             if (epoch != upper) {
@@ -274,8 +288,12 @@ public final class TraceStore implements AutoCloseable {
     }
 
     /** The spines with a batch more each; what is then worth compacting is added to the tasks. */
-    private static Map<Trace, Spine> advanced(
-            long epoch, long since, Map<Trace, Optional<PartRef>> parts, List<Task> tasks) {
+    private Map<Trace, Spine> advanced(
+            long epoch,
+            long since,
+            Map<Trace, Optional<PartRef>> parts,
+            List<CompactionTask> tasks) {
+        boolean compacting = compactor.isRunning();
         Map<Trace, Spine> next = new LinkedHashMap<>();
         for (Map.Entry<Trace, Optional<PartRef>> entry : parts.entrySet()) {
             Trace trace = entry.getKey();
@@ -287,9 +305,12 @@ public final class TraceStore implements AutoCloseable {
             }
             Description description =
                     new Description(spine.upper(), Frontier.of(epoch + 1), spine.since());
-            List<Run> runs = entry.getValue().stream().map(TraceStore::runOf).toList();
-            for (MergeRequest request : spine.push(new HollowBatch(description, runs))) {
-                tasks.add(new Task(trace, request));
+            List<Run> runs = entry.getValue().stream().map(CompactionSource::runOf).toList();
+            List<MergeRequest> requests = spine.push(new HollowBatch(description, runs));
+            if (compacting) {
+                for (MergeRequest request : compaction.claim(spine, requests, !runs.isEmpty())) {
+                    tasks.add(new CompactionTask(trace, request));
+                }
             }
         }
         return next;
@@ -300,10 +321,6 @@ public final class TraceStore implements AutoCloseable {
         for (Trace trace : written) {
             compactor.awaitFewerRuns(trace, RUNS_MAX);
         }
-    }
-
-    private static Run runOf(PartRef part) {
-        return new Run(new RunId(0, part.fileId()), WRITER_VERSION, false, List.of(part));
     }
 
     private static Spine copy(Spine spine) {
@@ -347,74 +364,42 @@ public final class TraceStore implements AutoCloseable {
 
     // ---- compacting ---------------------------------------------------------------------------
 
-    /** A compaction that is worthwhile. */
-    record Task(Trace trace, MergeRequest request) {}
-
-    /**
-     * The task as it is by now: what was to be compacted may have been compacted in part, or have
-     * become part of something larger.
-     *
-     * @return none if nothing is left to do
-     */
-    Optional<Task> refreshed(Task task) {
-        synchronized (lock) {
-            for (MergeRequest request : task.trace().spine().requestsBefore(Long.MAX_VALUE, 0)) {
-                if (request.id().covers(task.request().id())) {
-                    return Optional.of(new Task(task.trace(), request));
-                }
-            }
-            return Optional.empty();
-        }
+    /** Guards all bookkeeping; taken before any lock of compaction. */
+    Object lock() {
+        return lock;
     }
 
-    /** The files that a task reads, held for the caller; empty if it is out of date. */
-    List<BatchFile> hold(Task task) {
-        synchronized (lock) {
-            checkOpen();
-            List<PartRef> parts = new ArrayList<>();
-            task.request().inputs().forEach(input -> parts.addAll(input.batch().parts()));
-            return task.trace().hold(parts);
-        }
-    }
-
-    /** All that is worth compacting now. */
-    List<Task> tasks() {
-        synchronized (lock) {
-            List<Task> tasks = new ArrayList<>();
-            for (Trace trace : traces.values()) {
-                for (MergeRequest request : trace.spine().requestsBefore(Long.MAX_VALUE, 0)) {
-                    tasks.add(new Task(trace, request));
-                }
-            }
-            return tasks;
-        }
-    }
-
-    Compactor compactor() {
-        return compactor;
+    /** Under the lock: all traces, also those that are not durable yet. */
+    Collection<Trace> traces() {
+        return traces.values();
     }
 
     /**
-     * Swaps a compaction's result in, durably.
+     * Changes a trace's spine, durably and then visibly.
      *
-     * @return whether it was still wanted
+     * @param change is given a copy, and says whether it is to count
+     * @return what it says; false if the store was closed meanwhile
      */
-    boolean apply(Task task, Optional<PartRef> output) {
+    boolean change(Trace trace, Predicate<Spine> change) {
         synchronized (lock) {
             if (closed) {
                 return false;
             }
-            HollowBatch batch =
-                    new HollowBatch(
-                            task.request().description(),
-                            output.stream().map(TraceStore::runOf).toList());
-            Spine spine = copy(task.trace().spine());
-            if (!spine.apply(MergeResult.of(task.request(), batch)).applied()) {
+            Spine spine = copy(trace.spine());
+            if (!change.test(spine)) {
                 return false;
             }
-            install(upper, Map.of(task.trace(), spine));
+            install(upper, Map.of(trace, spine));
             return true;
         }
+    }
+
+    CompactionSource compaction() {
+        return compaction;
+    }
+
+    Compactor compactor() {
+        return compactor;
     }
 
     /**
@@ -429,52 +414,7 @@ public final class TraceStore implements AutoCloseable {
         synchronized (lock) {
             all = new ArrayList<>(traces.values());
         }
-        for (Trace trace : all) {
-            long until = upper;
-            for (int round = 0; trace.runCountBefore(until) > 1; round++) {
-                if (round == COMPACT_ROUNDS_MAX) {
-                    throw new IllegalStateException(
-                            "trace "
-                                    + trace.name()
-                                    + " has "
-                                    + trace.runCount()
-                                    + " runs after "
-                                    + round
-                                    + " rounds of compaction");
-                }
-                exert(trace).forEach(compactor::compact);
-            }
-        }
-    }
-
-    /**
-     * Makes neighbours meet until all runs are in one batch, so that each is read and written once.
-     *
-     * @return what is then worth compacting
-     */
-    private List<Task> exert(Trace trace) {
-        synchronized (lock) {
-            checkOpen();
-            Spine spine = copy(trace.spine());
-            boolean worked = false;
-            List<MergeRequest> requests = spine.requestsBefore(Long.MAX_VALUE, 0);
-            for (int i = 0; i < EXERTIONS_MAX && !coversAllRuns(requests, trace); i++) {
-                worked |= spine.exert(Math.max(1, 2 * spine.updateCount())).worked();
-                requests = spine.requestsBefore(Long.MAX_VALUE, 0);
-            }
-            if (worked) {
-                install(upper, Map.of(trace, spine));
-            }
-            return requests.stream().map(request -> new Task(trace, request)).toList();
-        }
-    }
-
-    private static boolean coversAllRuns(List<MergeRequest> requests, Trace trace) {
-        return requests.size() == 1
-                && requests.getFirst().inputs().stream()
-                                .mapToInt(input -> input.batch().runs().size())
-                                .sum()
-                        == trace.runCount();
+        all.forEach(trace -> compaction.compactAll(trace, compactor));
     }
 
     /**

@@ -45,6 +45,7 @@ final class TraceHistory {
     private final List<Reader> readers = new ArrayList<>();
     private @Nullable TraceStore store;
     private boolean everOpened;
+    private long nowMillis = 1_000_000;
 
     TraceHistory(long seed, NativeMemory memory, Pager pager) {
         this.disk = new SimulatedDisk(seed);
@@ -77,7 +78,14 @@ final class TraceHistory {
     }
 
     void open() {
-        store = TraceStore.open(disk, Mode.OPEN_OR_CREATE, pager, options, directoryOptions);
+        store =
+                TraceStore.open(
+                        disk,
+                        Mode.OPEN_OR_CREATE,
+                        pager,
+                        options,
+                        directoryOptions,
+                        () -> nowMillis);
         everOpened = true;
         // what may have happened is known now
         State maybe = underWay;
@@ -159,7 +167,7 @@ final class TraceHistory {
     /** Answers one request, or all until every trace is one run. */
     void compact() {
         TraceStore current = store();
-        List<TraceStore.Task> tasks = current.tasks();
+        List<CompactionTask> tasks = current.compaction().waiting(Long.MAX_VALUE);
         if (tasks.isEmpty() || random.nextInt(4) == 0) {
             current.compact();
             for (String name : current.names()) {

@@ -393,7 +393,7 @@ class TraceListenerTest {
                 switch (random.nextInt(10)) {
                     case 0, 1, 2, 3 -> change(store, traces, states, random, held);
                     case 4 -> {
-                        List<TraceStore.Task> tasks = store.tasks();
+                        List<CompactionTask> tasks = store.compaction().waiting(Long.MAX_VALUE);
                         if (tasks.isEmpty() || random.nextBoolean()) {
                             store.compact();
                         } else {

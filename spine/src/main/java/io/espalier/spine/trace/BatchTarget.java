@@ -1,0 +1,41 @@
+package io.espalier.spine.trace;
+
+import java.nio.ByteBuffer;
+
+/**
+ * Where a batch file is written to. Its owner appends, {@linkplain #finish finishes}, or closes it
+ * and it is gone. One thread at a time.
+ */
+interface BatchTarget extends AutoCloseable {
+
+    /** The file's id, which its header and its footer name. */
+    long id();
+
+    /** How many bytes were appended. */
+    long sizeBytes();
+
+    /**
+     * Appends all remaining bytes.
+     *
+     * @throws StoreException if the disk refuses
+     */
+    void append(ByteBuffer source);
+
+    /**
+     * Makes what was appended so far durable, so that the end has little left to do, and others who
+     * sync meanwhile have little to wait for.
+     *
+     * @throws StoreException.Stopped if that failed
+     */
+    void sync();
+
+    /**
+     * Makes the content durable, and keeps the file.
+     *
+     * @throws StoreException.Stopped if that failed
+     */
+    void finish();
+
+    @Override
+    void close();
+}

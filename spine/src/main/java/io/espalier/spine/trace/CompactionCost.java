@@ -1,0 +1,32 @@
+package io.espalier.spine.trace;
+
+/** What compaction takes of memory. */
+final class CompactionCost {
+
+    /** What the tables beside a run take at least, however small it is. */
+    private static final long RUN_BYTES_MIN = 1 << 14;
+
+    /** The output: a chunk that is built, and one that is written. */
+    private static final int OUTPUT_CHUNKS = 2;
+
+    private CompactionCost() {}
+
+    /**
+     * What reading a file in order takes: its largest chunk and its fence index.
+     *
+     * @throws StoreException.Damaged if it cannot be opened
+     */
+    static long ofReading(BatchFile file) {
+        BatchFile.Opened opened = file.opened();
+        long largest = 0;
+        for (long chunk = 0; chunk < opened.index.valCount(); chunk++) {
+            largest = Math.max(largest, opened.chunkSize(chunk));
+        }
+        return RUN_BYTES_MIN + largest + opened.index.sizeBytes();
+    }
+
+    /** What is left for reading. */
+    static long forReading(long memoryBytes, long chunkBytes) {
+        return Math.max(0, memoryBytes - OUTPUT_CHUNKS * chunkBytes);
+    }
+}

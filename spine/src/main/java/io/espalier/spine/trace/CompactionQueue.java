@@ -1,0 +1,106 @@
+package io.espalier.spine.trace;
+
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Iterator;
+import java.util.OptionalLong;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The requests that wait for a compactor, in their order. What a later request covers is left out;
+ * what failed waits longer each time; what finds no room is counted and forgotten, for it is found
+ * again when its claim has run out.
+ *
+ * <p>Pure: the time is handed in. Not thread-safe.
+ */
+final class CompactionQueue {
+
+    /** How many requests wait at most. */
+    static final int WAITING_MAX = 1024;
+
+    static final long RETRY_MILLIS_MIN = 1000;
+    static final long RETRY_MILLIS_MAX = 5 * 60 * 1000;
+
+    /**
+     * A request that waits.
+     *
+     * @param failures how often it was tried in vain
+     * @param dueMillis it is not tried again before
+     */
+    record Waiting(CompactionTask task, int failures, long dueMillis) {}
+
+    private final Deque<Waiting> waiting = new ArrayDeque<>();
+    private long dropped;
+
+    int size() {
+        return waiting.size();
+    }
+
+    long dropped() {
+        return dropped;
+    }
+
+    boolean isEmpty() {
+        return waiting.isEmpty();
+    }
+
+    void clear() {
+        waiting.clear();
+    }
+
+    /** Adds a request, in the place of those that it covers; it inherits their patience. */
+    void add(CompactionTask task, long nowMillis) {
+        add(new Waiting(task, 0, nowMillis));
+    }
+
+    /** Adds what has just failed once more. */
+    void addFailed(Waiting attempt, long nowMillis) {
+        int failures = attempt.failures() + 1;
+        long delay = RETRY_MILLIS_MIN << Math.min(failures - 1, 20);
+        add(new Waiting(attempt.task(), failures, nowMillis + Math.min(delay, RETRY_MILLIS_MAX)));
+    }
+
+    private void add(Waiting added) {
+        int failures = added.failures();
+        long due = added.dueMillis();
+        for (Iterator<Waiting> others = waiting.iterator(); others.hasNext(); ) {
+            Waiting other = others.next();
+            if (other.task().covers(added.task()) && !added.task().covers(other.task())) {
+                // it is asked for already
+                return;
+            }
+            if (added.task().covers(other.task())) {
+                failures = Math.max(failures, other.failures());
+                due = Math.max(due, other.dueMillis());
+                others.remove();
+            }
+        }
+        if (waiting.size() >= WAITING_MAX) {
+            dropped++;
+            return;
+        }
+        waiting.add(new Waiting(added.task(), failures, due));
+    }
+
+    /** The first request that is due and wanted; it is taken out. */
+    @Nullable Waiting poll(long nowMillis, Predicate<CompactionTask> wanted) {
+        for (Iterator<Waiting> all = waiting.iterator(); all.hasNext(); ) {
+            Waiting next = all.next();
+            // a clock that was set back must not make anything wait for hours
+            boolean due =
+                    next.dueMillis() <= nowMillis
+                            || next.dueMillis() > nowMillis + RETRY_MILLIS_MAX;
+            if (due && wanted.test(next.task())) {
+                all.remove();
+                return next;
+            }
+        }
+        return null;
+    }
+
+    /** When the next request is due; none if none waits. */
+    OptionalLong dueMillis() {
+        return waiting.stream().mapToLong(Waiting::dueMillis).min();
+    }
+}

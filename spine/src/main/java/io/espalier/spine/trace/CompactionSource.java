@@ -1,0 +1,200 @@
+package io.espalier.spine.trace;
+
+import io.espalier.spine.Frontier;
+import io.espalier.spine.MergeRequest;
+import io.espalier.spine.MergeResult;
+import io.espalier.spine.PartRef;
+import io.espalier.spine.Run;
+import io.espalier.spine.RunId;
+import io.espalier.spine.Spine;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** What compaction asks of a store. The store's lock is held for bookkeeping only. */
+final class CompactionSource {
+
+    /** The version that new runs carry. */
+    private static final int WRITER_VERSION = 1;
+
+    private static final int ROUNDS_MAX = 1000;
+
+    /** Each doubles what is in one batch at least. */
+    private static final int EXERTIONS_MAX = 100;
+
+    private final TraceStore store;
+    private final CompactionCounters counters = new CompactionCounters();
+
+    CompactionSource(TraceStore store) {
+        this.store = store;
+    }
+
+    CompactionCounters counters() {
+        return counters;
+    }
+
+    TraceStoreOptions options() {
+        return store.options();
+    }
+
+    long nowMillis() {
+        return store.nowMillis();
+    }
+
+    long leaseMillis() {
+        return options().compactionLeaseMillis();
+    }
+
+    /** What the runs of one compaction may take. */
+    long boundBytes() {
+        return CompactionCost.forReading(options().compactionMemoryBytes(), options().chunkBytes());
+    }
+
+    /** The run that a file is. */
+    static Run runOf(PartRef part) {
+        return new Run(new RunId(0, part.fileId()), WRITER_VERSION, false, List.of(part));
+    }
+
+    // ---- what there is to do ------------------------------------------------------------------
+
+    /**
+     * All that is worth compacting now.
+     *
+     * @param thresholdMillis unless it was claimed later than this
+     */
+    List<CompactionTask> waiting(long thresholdMillis) {
+        synchronized (store.lock()) {
+            store.checkOpen();
+            List<CompactionTask> tasks = new ArrayList<>();
+            for (Trace trace : store.traces()) {
+                for (MergeRequest request : trace.spine().requestsBefore(thresholdMillis, 0)) {
+                    tasks.add(new CompactionTask(trace, request));
+                }
+            }
+            return tasks;
+        }
+    }
+
+    /**
+     * Claims what an append asks for. If that is nothing, it takes up the oldest that was asked for
+     * before and has not been done: so what was dropped is done in the end, as long as there are
+     * writers.
+     *
+     * @param requests of the push
+     * @param spine the copy that becomes durable with the append
+     * @return what is to be compacted
+     */
+    List<MergeRequest> claim(Spine spine, List<MergeRequest> requests, boolean hadUpdates) {
+        long now = nowMillis();
+        List<MergeRequest> claimed = requests;
+        if (claimed.isEmpty() && hadUpdates) {
+            List<MergeRequest> old = spine.requestsBefore(now - leaseMillis(), 0);
+            claimed = old.isEmpty() ? List.of() : List.of(old.getFirst());
+        }
+        for (MergeRequest request : claimed) {
+            if (spine.claim(request.id(), now)) {
+                counters.claims.increment();
+            }
+        }
+        return claimed;
+    }
+
+    /**
+     * The task as it is by now: what was to be compacted may have been compacted in part, or have
+     * become part of something larger.
+     *
+     * @return none if nothing is left to do
+     */
+    Optional<CompactionTask> refreshed(CompactionTask task) {
+        synchronized (store.lock()) {
+            for (MergeRequest request : task.trace().spine().requestsBefore(Long.MAX_VALUE, 0)) {
+                if (request.id().covers(task.request().id())) {
+                    return Optional.of(new CompactionTask(task.trace(), request));
+                }
+            }
+            return Optional.empty();
+        }
+    }
+
+    // ---- doing it -----------------------------------------------------------------------------
+
+    /** The files that a task reads, held for the caller. */
+    List<BatchFile> hold(CompactionTask task) {
+        synchronized (store.lock()) {
+            store.checkOpen();
+            return task.trace().hold(task.parts());
+        }
+    }
+
+    /** Begins a compaction into a new file. */
+    CompactionJob job(List<BatchFile> inputs, Frontier since) {
+        return new CompactionJob(
+                store.memory(), options().chunkBytes(), inputs, since, store.newTarget());
+    }
+
+    /**
+     * Swaps a compaction's result in, durably.
+     *
+     * @return whether it was still wanted
+     */
+    boolean apply(Trace trace, MergeResult result) {
+        return store.change(trace, spine -> spine.apply(result).applied());
+    }
+
+    /** Deletes a file that nobody has named. */
+    void discard(long fileId) {
+        store.discard(fileId);
+    }
+
+    // ---- all of it ----------------------------------------------------------------------------
+
+    /** Brings what a trace holds now to a single run. */
+    void compactAll(Trace trace, Compactor compactor) {
+        long until = store.upper();
+        for (int round = 0; trace.runCountBefore(until) > 1; round++) {
+            if (round == ROUNDS_MAX) {
+                throw new IllegalStateException(
+                        "trace "
+                                + trace.name()
+                                + " has "
+                                + trace.runCount()
+                                + " runs after "
+                                + round
+                                + " rounds of compaction");
+            }
+            exert(trace).forEach(compactor::compact);
+        }
+    }
+
+    /**
+     * Makes neighbours meet until all runs are in one batch, so that each is read and written once.
+     *
+     * @return what is then worth compacting
+     */
+    private List<CompactionTask> exert(Trace trace) {
+        synchronized (store.lock()) {
+            store.checkOpen();
+            store.change(
+                    trace,
+                    spine -> {
+                        boolean worked = false;
+                        for (int i = 0; i < EXERTIONS_MAX && !coversAllRuns(spine, trace); i++) {
+                            worked |= spine.exert(Math.max(1, 2 * spine.updateCount())).worked();
+                        }
+                        return worked;
+                    });
+            return trace.spine().requestsBefore(Long.MAX_VALUE, 0).stream()
+                    .map(request -> new CompactionTask(trace, request))
+                    .toList();
+        }
+    }
+
+    private static boolean coversAllRuns(Spine spine, Trace trace) {
+        List<MergeRequest> requests = spine.requestsBefore(Long.MAX_VALUE, 0);
+        return requests.size() == 1
+                && requests.getFirst().inputs().stream()
+                                .mapToInt(input -> input.batch().runs().size())
+                                .sum()
+                        == trace.runCount();
+    }
+}
