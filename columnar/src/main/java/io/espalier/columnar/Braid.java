@@ -50,7 +50,6 @@ final class Braid {
     private final long[][] steps = new long[FOLLOWERS][];
     private final boolean[] follows = new boolean[FOLLOWERS];
     private boolean anyFollows;
-    private boolean equal;
     private long free;
 
     Braid(ChainBuilder out, int runs, long since, boolean eager) {
@@ -203,7 +202,6 @@ final class Braid {
         long notes = scratch.reserve(levels * (1 + FOLLOWERS) * bytes + bytes);
         free = notes + TrieLayout.align(count);
         int ranges = leaves(order);
-        equal = false;
         while (ranges > 1) {
             int next = 0;
             for (int i = 0; i < ranges; i += 2) {
@@ -291,18 +289,15 @@ final class Braid {
             fromA =
                     LongLanes.merge(
                             segment, keysAt[a], countA, keysAt[b], countB, target, noted, lanes);
-            equal |= fromA < 0;
-            fromA = fromA < 0 ? ~fromA : fromA;
         }
-        equal |=
-                LongLanes.finish(
-                        segment,
-                        keysAt[a] + (fromA << 3),
-                        countA - fromA,
-                        keysAt[b] + ((at - fromA) << 3),
-                        countB - (at - fromA),
-                        target + (at << 3),
-                        noted == -1 ? -1 : noted + at);
+        LongLanes.finish(
+                segment,
+                keysAt[a] + (fromA << 3),
+                countA - fromA,
+                keysAt[b] + ((at - fromA) << 3),
+                countB - (at - fromA),
+                target + (at << 3),
+                noted == -1 ? -1 : noted + at);
         if (to == -1) {
             close(count);
         }
@@ -333,7 +328,7 @@ final class Braid {
         for (int column = 0; column < FOLLOWERS; column++) {
             follow(first, column, count);
         }
-        if (equal) {
+        if (LongLanes.hasEqual(segment, to, count)) {
             if (follows[VALS] || follows[TIMES]) {
                 return -1;
             }

@@ -13,7 +13,8 @@ import java.lang.foreign.MemorySegment;
  * Behind the whole block, too, each range must have a value for that.
  *
  * <p>Of equal values that of {@code b} comes first. Differences of values must be numbers of 64
- * bits. All offsets are of one segment.
+ * bits. All offsets are of one segment. Whether some are equal is asked of the result, which takes
+ * vectors.
  *
  * <p>Cutting a merge by diagonals is the idea of Odeh, Green, Mwassi, Shmueli and Birk, "Merge Path
  * - Parallel Merging Made Simple" (2012).
@@ -50,7 +51,7 @@ final class LongLanes {
      * @param countA how many values {@code a} has, of which no more than all but one are taken
      * @param countB how many {@code b} has, likewise
      * @param notes where to write for each value 1 if it is from {@code a}, else 0; or -1
-     * @return how many of the values are from {@code a}; its complement if there are equal ones
+     * @return how many of the values are from {@code a}
      */
     static long merge(
             MemorySegment segment,
@@ -71,10 +72,10 @@ final class LongLanes {
                 notes == -1
                         ? lanes(segment, a, b, a1, b1, a2, b2, a3, b3, target, steps)
                         : noted(segment, a, b, a1, b1, a2, b2, a3, b3, target, notes, steps);
-        return end < 0 ? ~((~end - a) >> 3) : (end - a) >> 3;
+        return (end - a) >> 3;
     }
 
-    /** Where the last lane ends in its first range, or the complement if values are equal. */
+    /** Where the last lane ends in its first range. */
     private static long lanes(
             MemorySegment segment,
             long a,
@@ -86,55 +87,48 @@ final class LongLanes {
             long a3,
             long b3,
             long target,
-            long steps) {
-        long a0 = a;
-        long b0 = b;
+            long stepCount) {
+        // a range that is ahead in one way is behind in the other: one position tells both
+        long c0 = a;
         long c1 = a1;
-        long d1 = b1;
         long c2 = a2;
-        long d2 = b2;
         long c3 = a3;
-        long d3 = b3;
-        long to1 = target + (steps << 3);
-        long to2 = to1 + (steps << 3);
-        long to3 = to2 + (steps << 3);
-        long distinct = -1;
-        for (long k = 0; k < steps; k++) {
-            long at = k << 3;
+        long both0 = a + b;
+        long both1 = a1 + b1;
+        long both2 = a2 + b2;
+        long both3 = a3 + b3;
+        long to1 = target + (stepCount << 3);
+        long to2 = to1 + (stepCount << 3);
+        long to3 = to2 + (stepCount << 3);
+        int steps = (int) stepCount;
+        for (int k = 0; k < steps; k++) {
+            long at = (long) k << 3;
 
-            long y = segment.get(Layouts.LONG, b0);
-            long d = segment.get(Layouts.LONG, a0) - y;
-            long less = d >> 63;
-            distinct &= d | -d;
-            segment.set(Layouts.LONG, target + at, y + (d & less));
-            a0 -= less << 3;
-            b0 += (less << 3) + 8;
+            long x = segment.get(Layouts.LONG, c0);
+            long y = segment.get(Layouts.LONG, both0 + at - c0);
+            long less = (x - y) >>> 63;
+            segment.set(Layouts.LONG, target + at, Math.min(x, y));
+            c0 += less << 3;
 
-            y = segment.get(Layouts.LONG, d1);
-            d = segment.get(Layouts.LONG, c1) - y;
-            less = d >> 63;
-            distinct &= d | -d;
-            segment.set(Layouts.LONG, to1 + at, y + (d & less));
-            c1 -= less << 3;
-            d1 += (less << 3) + 8;
+            x = segment.get(Layouts.LONG, c1);
+            y = segment.get(Layouts.LONG, both1 + at - c1);
+            less = (x - y) >>> 63;
+            segment.set(Layouts.LONG, to1 + at, Math.min(x, y));
+            c1 += less << 3;
 
-            y = segment.get(Layouts.LONG, d2);
-            d = segment.get(Layouts.LONG, c2) - y;
-            less = d >> 63;
-            distinct &= d | -d;
-            segment.set(Layouts.LONG, to2 + at, y + (d & less));
-            c2 -= less << 3;
-            d2 += (less << 3) + 8;
+            x = segment.get(Layouts.LONG, c2);
+            y = segment.get(Layouts.LONG, both2 + at - c2);
+            less = (x - y) >>> 63;
+            segment.set(Layouts.LONG, to2 + at, Math.min(x, y));
+            c2 += less << 3;
 
-            y = segment.get(Layouts.LONG, d3);
-            d = segment.get(Layouts.LONG, c3) - y;
-            less = d >> 63;
-            distinct &= d | -d;
-            segment.set(Layouts.LONG, to3 + at, y + (d & less));
-            c3 -= less << 3;
-            d3 += (less << 3) + 8;
+            x = segment.get(Layouts.LONG, c3);
+            y = segment.get(Layouts.LONG, both3 + at - c3);
+            less = (x - y) >>> 63;
+            segment.set(Layouts.LONG, to3 + at, Math.min(x, y));
+            c3 += less << 3;
         }
-        return distinct < 0 ? c3 : ~c3;
+        return c3;
     }
 
     /** The same, with notes. */
@@ -150,70 +144,59 @@ final class LongLanes {
             long b3,
             long target,
             long notes,
-            long steps) {
-        long a0 = a;
-        long b0 = b;
+            long stepCount) {
+        // a range that is ahead in one way is behind in the other: one position tells both
+        long c0 = a;
         long c1 = a1;
-        long d1 = b1;
         long c2 = a2;
-        long d2 = b2;
         long c3 = a3;
-        long d3 = b3;
-        long to1 = target + (steps << 3);
-        long to2 = to1 + (steps << 3);
-        long to3 = to2 + (steps << 3);
-        long notes1 = notes + steps;
-        long notes2 = notes1 + steps;
-        long notes3 = notes2 + steps;
-        long distinct = -1;
-        for (long k = 0; k < steps; k++) {
-            long at = k << 3;
+        long both0 = a + b;
+        long both1 = a1 + b1;
+        long both2 = a2 + b2;
+        long both3 = a3 + b3;
+        long to1 = target + (stepCount << 3);
+        long to2 = to1 + (stepCount << 3);
+        long to3 = to2 + (stepCount << 3);
+        long notes1 = notes + stepCount;
+        long notes2 = notes1 + stepCount;
+        long notes3 = notes2 + stepCount;
+        int steps = (int) stepCount;
+        for (int k = 0; k < steps; k++) {
+            long at = (long) k << 3;
 
-            long y = segment.get(Layouts.LONG, b0);
-            long d = segment.get(Layouts.LONG, a0) - y;
-            long less = d >> 63;
-            distinct &= d | -d;
-            segment.set(Layouts.LONG, target + at, y + (d & less));
-            segment.set(Layouts.BYTE, notes + k, (byte) -less);
-            a0 -= less << 3;
-            b0 += (less << 3) + 8;
+            long x = segment.get(Layouts.LONG, c0);
+            long y = segment.get(Layouts.LONG, both0 + at - c0);
+            long less = (x - y) >>> 63;
+            segment.set(Layouts.LONG, target + at, Math.min(x, y));
+            segment.set(Layouts.BYTE, notes + k, (byte) less);
+            c0 += less << 3;
 
-            y = segment.get(Layouts.LONG, d1);
-            d = segment.get(Layouts.LONG, c1) - y;
-            less = d >> 63;
-            distinct &= d | -d;
-            segment.set(Layouts.LONG, to1 + at, y + (d & less));
-            segment.set(Layouts.BYTE, notes1 + k, (byte) -less);
-            c1 -= less << 3;
-            d1 += (less << 3) + 8;
+            x = segment.get(Layouts.LONG, c1);
+            y = segment.get(Layouts.LONG, both1 + at - c1);
+            less = (x - y) >>> 63;
+            segment.set(Layouts.LONG, to1 + at, Math.min(x, y));
+            segment.set(Layouts.BYTE, notes1 + k, (byte) less);
+            c1 += less << 3;
 
-            y = segment.get(Layouts.LONG, d2);
-            d = segment.get(Layouts.LONG, c2) - y;
-            less = d >> 63;
-            distinct &= d | -d;
-            segment.set(Layouts.LONG, to2 + at, y + (d & less));
-            segment.set(Layouts.BYTE, notes2 + k, (byte) -less);
-            c2 -= less << 3;
-            d2 += (less << 3) + 8;
+            x = segment.get(Layouts.LONG, c2);
+            y = segment.get(Layouts.LONG, both2 + at - c2);
+            less = (x - y) >>> 63;
+            segment.set(Layouts.LONG, to2 + at, Math.min(x, y));
+            segment.set(Layouts.BYTE, notes2 + k, (byte) less);
+            c2 += less << 3;
 
-            y = segment.get(Layouts.LONG, d3);
-            d = segment.get(Layouts.LONG, c3) - y;
-            less = d >> 63;
-            distinct &= d | -d;
-            segment.set(Layouts.LONG, to3 + at, y + (d & less));
-            segment.set(Layouts.BYTE, notes3 + k, (byte) -less);
-            c3 -= less << 3;
-            d3 += (less << 3) + 8;
+            x = segment.get(Layouts.LONG, c3);
+            y = segment.get(Layouts.LONG, both3 + at - c3);
+            less = (x - y) >>> 63;
+            segment.set(Layouts.LONG, to3 + at, Math.min(x, y));
+            segment.set(Layouts.BYTE, notes3 + k, (byte) less);
+            c3 += less << 3;
         }
-        return distinct < 0 ? c3 : ~c3;
+        return c3;
     }
 
-    /**
-     * Merges two ranges to their ends, one value at a time: for what the lanes leave.
-     *
-     * @return whether there are equal values
-     */
-    static boolean finish(
+    /** Merges two ranges to their ends, one value at a time: for what the lanes leave. */
+    static void finish(
             MemorySegment segment,
             long a,
             long countA,
@@ -223,11 +206,9 @@ final class LongLanes {
             long notes) {
         long i = 0;
         long j = 0;
-        boolean equal = false;
         while (i < countA && j < countB) {
             long x = segment.get(Layouts.LONG, a + (i << 3));
             long y = segment.get(Layouts.LONG, b + (j << 3));
-            equal |= x == y;
             boolean first = x < y;
             segment.set(Layouts.LONG, target + ((i + j) << 3), first ? x : y);
             if (notes != -1) {
@@ -249,7 +230,19 @@ final class LongLanes {
                 segment.set(Layouts.BYTE, notes + k, (byte) (leftOfA ? 1 : 0));
             }
         }
-        return equal;
+    }
+
+    /** Whether values that ascend are not all distinct. */
+    static boolean hasEqual(MemorySegment segment, long values, long count) {
+        long next = values + Long.BYTES;
+        int pairs = (int) count - 1;
+        long distinct = -1;
+        for (int k = 0; k < pairs; k++) {
+            long at = (long) k << 3;
+            long z = segment.get(Layouts.LONG, values + at) ^ segment.get(Layouts.LONG, next + at);
+            distinct &= z | -z;
+        }
+        return distinct >= 0;
     }
 
     /**
@@ -282,39 +275,70 @@ final class LongLanes {
     }
 
     /**
-     * Adds counts pairwise. A step of 0 repeats the first.
+     * Adds counts pairwise, up to the first sum that is zero or no number of 64 bits. Nothing is
+     * written but these sums.
      *
-     * @return how many sums there are up to the first that is zero or no number of 64 bits
+     * @return how many there are
      */
-    static long add(
+    static int add(
             MemorySegment segmentA,
             long a,
-            long stepA,
             MemorySegment segmentB,
             long b,
-            long stepB,
             MemorySegment out,
             long target,
-            long count) {
+            int count) {
+        // in two loops the compiler makes vectors of both
         long bad = 0;
-        for (long k = 0; k < count; k++) {
-            long x = segmentA.get(Layouts.LONG, a + k * stepA);
-            long y = segmentB.get(Layouts.LONG, b + k * stepB);
-            long sum = x + y;
-            bad |= ((x ^ sum) & (y ^ sum)) | ~(sum | -sum);
-            out.set(Layouts.LONG, target + (k << 3), sum);
+        for (int k = 0; k < count; k++) {
+            long at = (long) k << 3;
+            bad |= badness(segmentA.get(Layouts.LONG, a + at), segmentB.get(Layouts.LONG, b + at));
         }
-        if (bad >= 0) {
-            return count;
+        int good = bad >= 0 ? count : firstBad(segmentA, a, segmentB, b, count);
+        for (int k = 0; k < good; k++) {
+            long at = (long) k << 3;
+            long x = segmentA.get(Layouts.LONG, a + at);
+            out.set(Layouts.LONG, target + at, x + segmentB.get(Layouts.LONG, b + at));
         }
-        for (long k = 0; k < count; k++) {
-            long x = segmentA.get(Layouts.LONG, a + k * stepA);
-            long y = segmentB.get(Layouts.LONG, b + k * stepB);
-            long sum = x + y;
-            if (sum == 0 || ((x ^ sum) & (y ^ sum)) < 0) {
-                return k;
+        return good;
+    }
+
+    /** The same where one side is a constant. */
+    static int add(
+            MemorySegment source,
+            long a,
+            long constant,
+            MemorySegment out,
+            long target,
+            int count) {
+        int good = 0;
+        while (good < count) {
+            long x = source.get(Layouts.LONG, a + ((long) good << 3));
+            if (badness(x, constant) < 0) {
+                break;
             }
+            out.set(Layouts.LONG, target + ((long) good << 3), x + constant);
+            good++;
         }
-        throw new AssertionError("no bad sum");
+        return good;
+    }
+
+    private static int firstBad(
+            MemorySegment segmentA, long a, MemorySegment segmentB, long b, int count) {
+        int k = 0;
+        while (k < count
+                && badness(
+                                segmentA.get(Layouts.LONG, a + ((long) k << 3)),
+                                segmentB.get(Layouts.LONG, b + ((long) k << 3)))
+                        >= 0) {
+            k++;
+        }
+        return k;
+    }
+
+    /** Below zero if a sum is zero or no number of 64 bits. */
+    static long badness(long x, long y) {
+        long sum = x + y;
+        return ((x ^ sum) & (y ^ sum)) | ~(sum | -sum);
     }
 }

@@ -39,6 +39,7 @@ public final class Merge implements AutoCloseable {
     private int failures;
 
     private final Weaver weaver;
+    private final Stretches stretches;
     private final boolean eager;
     private @Nullable Braid braid;
     private final int patience;
@@ -87,6 +88,7 @@ public final class Merge implements AutoCloseable {
                             + " by a merge; give 0, and a frontier to their chunk family");
         }
         this.weaver = out.weaver(eager);
+        this.stretches = weaver.stretches();
         this.order = new RunCursor[runs.size()];
         boolean done = false;
         try {
@@ -165,6 +167,12 @@ public final class Merge implements AutoCloseable {
         long from = first.update();
         TrieView view = first.open();
         first.seekEnd(second);
+        if (live == 2 && first.sharesVal()) {
+            long spliced = splice(first, second);
+            if (spliced > 0) {
+                return spliced;
+            }
+        }
         long to = first.endUpdate();
         if (keepsTimes(view.timeMin())) {
             out.appendPiece(
@@ -176,6 +184,19 @@ public final class Merge implements AutoCloseable {
         first.moveToEnd();
         settle();
         return to - from;
+    }
+
+    /** Puts the updates of many vals that both runs have one behind the other. */
+    private long splice(RunCursor first, RunCursor second) {
+        if (!keepsTimes(first.open().timeMin()) || !keepsTimes(second.open().timeMin())) {
+            return 0;
+        }
+        long updates = stretches.splice(first, second);
+        if (updates > 0) {
+            shortPieces = 0;
+            settleBoth();
+        }
+        return updates;
     }
 
     /** Merges and folds many updates of many runs at once. */
@@ -214,7 +235,7 @@ public final class Merge implements AutoCloseable {
                 && counts
                 && keepsTimes(first.open().timeMin())
                 && keepsTimes(second.open().timeMin())) {
-            long updates = weaver.fold(first, second);
+            long updates = stretches.fold(first, second);
             if (updates == 0) {
                 updates = weaver.weave(first, second);
             }

@@ -36,6 +36,7 @@ final class RunCursor implements AutoCloseable {
     private long endKey;
     private long endVal;
     private long endUpdate;
+    private boolean sharesVal;
 
     /** A cursor that is nowhere, until it is at the {@link #start} of a run. */
     RunCursor() {}
@@ -274,6 +275,7 @@ final class RunCursor implements AutoCloseable {
      */
     void seekEnd(RunCursor other) {
         TrieView opened = open();
+        sharesVal = false;
         endKey = keys.gallop(key, opened.keyCount(), other.keys, other.key);
         if (endKey > key) {
             endVal = opened.valsFrom(endKey);
@@ -290,6 +292,7 @@ final class RunCursor implements AutoCloseable {
             endKey = endVal == opened.valsTo(key) ? key + 1 : key;
             return;
         }
+        sharesVal = true;
         long updatesTo = opened.updatesTo(val);
         long next = endOfTimes(opened, update, updatesTo, other.time, other.second);
         lastVal = val;
@@ -325,6 +328,11 @@ final class RunCursor implements AutoCloseable {
 
     private static boolean isBefore(TrieView view, long update, long time, long second) {
         return TimeType.compare(view.timeAt(update), view.secondTimeAt(update), time, second) < 0;
+    }
+
+    /** Whether {@link #seekEnd} found the other head at the same key and val. */
+    boolean sharesVal() {
+        return sharesVal;
     }
 
     /** The first update behind those of {@link #seekEnd}. */
@@ -376,7 +384,8 @@ final class RunCursor implements AutoCloseable {
         setTime(target);
     }
 
-    private void moveToKey(long target) {
+    /** Puts the head at the first update of a key of the chunk, or at the next chunk. */
+    void moveToKey(long target) {
         if (target == view.keyCount()) {
             nextChunk();
             return;

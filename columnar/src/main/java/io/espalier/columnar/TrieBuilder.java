@@ -384,6 +384,11 @@ public final class TrieBuilder implements AutoCloseable {
         return keys;
     }
 
+    /** The diffs, likewise. */
+    ColumnBuilder diffs() {
+        return diffs;
+    }
+
     /** The vals, for a merge that writes them in place. */
     ColumnBuilder vals() {
         return vals;
@@ -420,6 +425,51 @@ public final class TrieBuilder implements AutoCloseable {
         if (type.diff() == DiffType.UPSERT) {
             payloads.appendChosen(a.payloads(), i, countA, b.payloads(), j, countB, choices);
         }
+    }
+
+    /** Appends keys of a view, each with its one val; as many single updates are to follow. */
+    void appendSingles(TrieView view, long from, long count) {
+        openSingleKeys(count);
+        keys.appendRange(view.keys(), from, from + count);
+        vals.appendRange(view.vals(), from, from + count);
+    }
+
+    /**
+     * Appends keys of a view, each with its one val. The updates are to follow val by val, with
+     * {@link #closeVal} between them.
+     */
+    void appendKeysOfOne(TrieView view, long from, long count) {
+        if (!isEmpty()) {
+            keyBounds.close(vals.count());
+            valBounds.close(times.count());
+        }
+        keyBounds.closeSingles(count - 1);
+        keys.appendRange(view.keys(), from, from + count);
+        vals.appendRange(view.vals(), from, from + count);
+    }
+
+    /** Appends all updates of a val of a view. */
+    void appendToVal(TrieView view, long val) {
+        long from = view.updatesFrom(val);
+        long to = view.updatesTo(val);
+        timeBounds.addPiece(view, from, to, val, val);
+        times.appendRange(view.times(), from, to);
+        diffs.appendRange(view.diffs(), from, to);
+        if (type.diff() == DiffType.UPSERT) {
+            payloads.appendRange(view.payloads(), from, to);
+        }
+    }
+
+    /** Says that the updates of the next val follow. */
+    void closeVal() {
+        valBounds.close(times.count());
+    }
+
+    /** Appends times of a column from {@code i} on, for diffs that were written in place. */
+    void appendUpdatesOf(Column fromTimes, long i, long count) {
+        timeBounds.addAll(fromTimes, i, i + count);
+        times.appendRange(fromTimes, i, i + count);
+        diffs.advanceFixed(Long.BYTES, count);
     }
 
     /** Appends times of a column from {@code i} on, with as many diffs of another. */

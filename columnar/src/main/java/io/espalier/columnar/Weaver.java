@@ -17,8 +17,11 @@ final class Weaver {
     /** So many values of each side at once: notes and values stay in the nearest cache. */
     private static final long VALUES_MAX = 1024;
 
-    /** So many longs of both sides at once. */
-    private static final long LONGS_MAX = 4096;
+    /** So many longs of both sides at once, if other columns follow: these stay in cache. */
+    private static final long FOLLOWED_LONGS_MAX = 4096;
+
+    /** And if none does: every block makes the machine guess anew where memory is read. */
+    private static final long LONGS_MAX = 1 << 15;
 
     /** From so many longs on, four lanes are worth cutting a merge for. */
     private static final long LANES_LONGS_MIN = 32;
@@ -37,6 +40,7 @@ final class Weaver {
     private final long lanesMin;
     private final NativeBuffer choices;
     private final Column folded = new Column();
+    private final Stretches stretches;
 
     // what was found to be merged: ranges of the deciding columns
     private long countA;
@@ -51,6 +55,12 @@ final class Weaver {
         this.valuesMin = eager ? 1 : VALUES_MIN;
         this.lanesMin = eager ? LongLanes.LANES : LANES_LONGS_MIN;
         this.choices = out.scratch();
+        this.stretches = new Stretches(out, eager);
+    }
+
+    /** What merges stretches that both runs have. */
+    Stretches stretches() {
+        return stretches;
     }
 
     boolean isEager() {
@@ -70,7 +80,7 @@ final class Weaver {
             return 0;
         }
         boolean sameKey = Column.compare(a.keys(), first.key(), b.keys(), second.key()) == 0;
-        if (!sameKey && (!isSingle(a) || !isSingle(b))) {
+        if (!sameKey && (!a.isSingle() || !b.isSingle())) {
             return 0;
         }
         Column columnA = sameKey ? a.vals() : a.keys();
@@ -133,73 +143,6 @@ final class Weaver {
         }
         int order = target.compareLastKey(a.keys(), first.key());
         return order == 0 && (!sameKey || target.compareLastVal(a.vals(), first.val()) == 0);
-    }
-
-    /**
-     * Folds updates that are equal in two runs of single vals and times, as long as they are.
-     *
-     * @return how many updates of both runs that were; 0 if the heads do not suit
-     */
-    long fold(RunCursor first, RunCursor second) {
-        TrieView a = first.open();
-        TrieView b = second.open();
-        long i = first.update();
-        long j = second.update();
-        if (!isSingle(a) || !isSingle(b) || continues(first, a, false, out.builder())) {
-            return 0;
-        }
-        long most = Math.min(VALUES_MAX, Math.min(a.keyCount() - i, b.keyCount() - j));
-        most = Column.equalRun(a.keys(), i, b.keys(), j, most);
-        most = Column.equalRun(a.vals(), i, b.vals(), j, most);
-        most = Column.equalRun(a.times(), i, b.times(), j, most);
-        long room = out.makeRoom();
-        while (most >= valuesMin && a.flatBytes(i, i + most, i, i + most, i, i + most) > room) {
-            most /= 2;
-        }
-        if (most < valuesMin) {
-            return 0;
-        }
-        choices.clear();
-        long sums = choices.reserve(most * Long.BYTES);
-        boolean constant = a.diffs().isConstant() && b.diffs().isConstant();
-        long count = constant ? 1 : most;
-        count =
-                LongLanes.add(
-                        a.diffs().segment(),
-                        a.diffs().offsetOf(i),
-                        a.diffs().isConstant() ? 0 : Long.BYTES,
-                        b.diffs().segment(),
-                        b.diffs().offsetOf(j),
-                        b.diffs().isConstant() ? 0 : Long.BYTES,
-                        choices.segment(),
-                        sums,
-                        count);
-        if (constant && count == 1) {
-            count = most;
-        }
-        if (count < valuesMin) {
-            return 0;
-        }
-        folded.bind(
-                ColumnType.Kind.LONG,
-                constant ? TrieLayout.CONSTANT : TrieLayout.FIXED,
-                Long.BYTES,
-                choices.segment(),
-                sums,
-                sums,
-                count);
-        TrieBuilder target = out.builder();
-        target.openSingleKeys(count);
-        target.keys().appendRange(a.keys(), i, i + count);
-        target.vals().appendRange(a.vals(), i, i + count);
-        target.appendUpdates(a.times(), i, folded, count);
-        first.moveTo(i + count);
-        second.moveTo(j + count);
-        return 2 * count;
-    }
-
-    private static boolean isSingle(TrieView view) {
-        return view.keyBounds().stride() == 1 && view.valBounds().stride() == 1;
     }
 
     /** Finds ranges of which neither reaches above the other; false if they are too small. */
@@ -304,15 +247,17 @@ final class Weaver {
         if (sameKey && !keyIsOpen) {
             room -= a.flatBytes(first.key(), first.key() + 1, 0, 0, 0, 0);
         }
-        long most = LONGS_MAX;
+        boolean noted = follow(a, b, sameKey);
+        long longsMax = noted ? FOLLOWED_LONGS_MAX : LONGS_MAX;
+        long most = longsMax;
         long rowBytes = rowBytes(a, b, sameKey);
         if (rowBytes > 0) {
             // up to and with the one that fills the chunk
-            most = Math.clamp((room + rowBytes - 1) / rowBytes, 1, LONGS_MAX);
+            most = Math.clamp((room + rowBytes - 1) / rowBytes, 1, longsMax);
         }
         do {
             plan(columnA, i, endA, columnB, j, endB, most, sameKey);
-            if (most == LONGS_MAX && !suits()) {
+            if (most == longsMax && !suits()) {
                 return 0;
             }
             most /= 2;
@@ -327,12 +272,20 @@ final class Weaver {
         if (!sameKey && !target.isEmpty() && target.compareLastKey(a.keys(), i) >= 0) {
             return 0;
         }
-        if (!mergeLongs(first, a, second, b, sameKey, keyIsOpen)) {
+        if (!mergeLongs(first, a, second, b, sameKey, keyIsOpen, noted)) {
             return 0;
         }
         first.moveTo(i + countA);
         second.moveTo(j + countB);
         return count;
+    }
+
+    /** Whether there are columns that have to follow the choices. */
+    private static boolean follow(TrieView a, TrieView b, boolean sameKey) {
+        return a.type().diff() != DiffType.COUNT
+                || !(sameKey || areAlike(a.vals(), b.vals()))
+                || !areAlike(a.times(), b.times())
+                || !areAlike(a.diffs(), b.diffs());
     }
 
     private boolean suits() {
@@ -429,7 +382,8 @@ final class Weaver {
             RunCursor second,
             TrieView b,
             boolean sameKey,
-            boolean keyIsOpen) {
+            boolean keyIsOpen,
+            boolean noted) {
         TrieBuilder target = out.builder();
         MemorySegment segment = choices.segment();
         long i = first.update();
@@ -438,7 +392,6 @@ final class Weaver {
         boolean counts = a.type().diff() == DiffType.COUNT;
         boolean sameVals = sameKey || areAlike(a.vals(), b.vals());
         boolean sameTimes = areAlike(a.times(), b.times());
-        boolean noted = !sameVals || !sameTimes || !counts || !areAlike(a.diffs(), b.diffs());
         ColumnBuilder deciding = sameKey ? target.vals() : target.keys();
         long to = deciding.reserveFixed(Long.BYTES, count);
         if (to == -1) {
@@ -515,7 +468,6 @@ final class Weaver {
         long steps = lanesCount < lanesMin ? 0 : lanesCount / LongLanes.LANES;
         long at = steps * LongLanes.LANES;
         long fromA = 0;
-        boolean equal = false;
         if (steps > 0) {
             fromA =
                     LongLanes.merge(
@@ -527,17 +479,15 @@ final class Weaver {
                             to,
                             notes,
                             steps);
-            equal = fromA < 0;
-            fromA = equal ? ~fromA : fromA;
         }
-        return LongLanes.finish(
-                        segment,
-                        a.offsetOf(i + fromA),
-                        countA - fromA,
-                        b.offsetOf(j + at - fromA),
-                        countB - (at - fromA),
-                        to + at * Long.BYTES,
-                        notes == -1 ? -1 : notes + at)
-                || equal;
+        LongLanes.finish(
+                segment,
+                a.offsetOf(i + fromA),
+                countA - fromA,
+                b.offsetOf(j + at - fromA),
+                countB - (at - fromA),
+                to + at * Long.BYTES,
+                notes == -1 ? -1 : notes + at);
+        return LongLanes.hasEqual(segment, to, countA + countB);
     }
 }

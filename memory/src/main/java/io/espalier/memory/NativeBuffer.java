@@ -58,6 +58,21 @@ public final class NativeBuffer implements AutoCloseable {
         return capacityBytes;
     }
 
+    /**
+     * How many bytes of pages, at most, would go back to the system if the lease were cut to its
+     * first {@code sizeBytes} bytes, head included. Whoever takes such a slot next pays for having
+     * them zeroed again, which is dearer than copying as much.
+     */
+    public long surplusBytes(long sizeBytes) {
+        Lease held = lease;
+        if (held == null) {
+            return 0;
+        }
+        long touched = SizeClasses.pagesUp(headBytes + limitBytes);
+        long backed = Math.max(touched, held.backedBytes());
+        return Math.max(0, backed - SizeClasses.pagesUp(sizeBytes));
+    }
+
     /** The segment that {@link #offset()} indexes. */
     public MemorySegment segment() {
         return segment;
