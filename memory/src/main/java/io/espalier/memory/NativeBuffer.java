@@ -59,18 +59,23 @@ public final class NativeBuffer implements AutoCloseable {
     }
 
     /**
+     * How many bytes of memory may back what is held: the room as far as it was ever reserved, with
+     * the head, or what an earlier holder of the slot left.
+     */
+    public long backedBytes() {
+        Lease held = lease;
+        return held == null
+                ? 0
+                : Math.max(SizeClasses.pagesUp(headBytes + limitBytes), held.backedBytes());
+    }
+
+    /**
      * How many bytes of pages, at most, would go back to the system if the lease were cut to its
      * first {@code sizeBytes} bytes, head included. Whoever takes such a slot next pays for having
      * them zeroed again, which is dearer than copying as much.
      */
     public long surplusBytes(long sizeBytes) {
-        Lease held = lease;
-        if (held == null) {
-            return 0;
-        }
-        long touched = SizeClasses.pagesUp(headBytes + limitBytes);
-        long backed = Math.max(touched, held.backedBytes());
-        return Math.max(0, backed - SizeClasses.pagesUp(sizeBytes));
+        return Math.max(0, backedBytes() - SizeClasses.pagesUp(sizeBytes));
     }
 
     /** The segment that {@link #offset()} indexes. */

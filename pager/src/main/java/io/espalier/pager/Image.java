@@ -115,8 +115,9 @@ public final class Image implements AutoCloseable {
     /**
      * Holds the bytes in place for reading. Resident bytes are given where they are; a page without
      * codec where it is mapped; any other page is decoded into memory that all pins of this image
-     * share. That copy is charged to the budget, goes with the last pin while the budget is in
-     * debt, and may stay for the next one while it is not.
+     * share. Either is charged to the budget. A copy goes with the last pin while the budget is in
+     * debt, and may stay for the next one while it is not; what is mapped stays as long as the
+     * window of such pages has room.
      *
      * <p>Waits while another pin of the same image brings its page in, and for nothing else.
      *
@@ -157,6 +158,7 @@ public final class Image implements AutoCloseable {
         if (broughtIn) {
             pager.residency().trimWindow();
             pager.residency().dropCopies();
+            pager.residency().settleBehind();
         }
         return new Pin(this, offset);
     }
@@ -223,6 +225,7 @@ public final class Image implements AutoCloseable {
         SpillCounters counters = pager.counters();
         Residency residency = pager.residency();
         if (from.isInPlace()) {
+            MemoryBudget.Ticket charge = pager.budget().charge(from.extent().sizeBytes());
             boolean good = false;
             try {
                 pager.store().verifyInPlace(from);
@@ -230,9 +233,12 @@ public final class Image implements AutoCloseable {
             } finally {
                 if (!good) {
                     pager.store().forget(from);
+                    charge.close();
                 }
             }
+            ticket = charge;
             inPlace = true;
+            counters.inPlaceBytes.add(charge.bytes());
             if (!isAhead) {
                 residency.enterWindow(this, from.extent().sizeBytes());
             }
@@ -580,9 +586,16 @@ public final class Image implements AutoCloseable {
 
     private void leavePlace() {
         StoredPage from = stored();
+        MemoryBudget.Ticket charge = ticket;
+        if (charge == null) {
+            throw new AssertionError("what is read in place is not charged");
+        }
         inPlace = false;
+        ticket = null;
         pager.residency().leaveWindow(this, from.extent().sizeBytes());
         pager.store().forget(from);
+        charge.close();
+        pager.counters().inPlaceBytes.add(-charge.bytes());
         pager.counters().pageDrops.increment();
     }
 

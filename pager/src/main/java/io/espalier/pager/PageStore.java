@@ -138,12 +138,14 @@ final class PageStore {
     }
 
     /**
-     * Brings the mapped bytes of a page in and checks them.
+     * Brings the mapped bytes of a page in and checks them. They are {@linkplain #forget forgotten}
+     * in any case.
      *
      * @throws DamagedPageException if they are not what was written
      */
     void verifyInPlace(StoredPage page) {
         long offset = page.mappedOffset();
+        page.extent().segment().enterPlace(page.extent());
         try {
             // first, since a page that cannot be read must not be met by the checksum routine
             memory.populate(offset, page.storedBytes());
@@ -218,9 +220,7 @@ final class PageStore {
 
     /** Drops the mapped bytes of a page from memory; the page cache keeps them. */
     void forget(StoredPage page) {
-        if (page.extent().segment().isMapped()) {
-            memory.discard(page.mappedOffset(), page.extent().sizeBytes());
-        }
+        page.extent().segment().leavePlace(memory, page.extent());
     }
 
     /** Asks for the stored bytes to be read ahead. */

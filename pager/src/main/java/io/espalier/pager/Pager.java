@@ -237,7 +237,7 @@ public final class Pager implements AutoCloseable {
                         usage.freeBackedBytes(),
                         usage.punchedBytes()),
                 new SpillStats.Mapped(
-                        residency.windowBytes(),
+                        counters.inPlaceBytes.sum(),
                         counters.pageDrops.sum(),
                         files.sum(),
                         fileBytes.sum(),

@@ -14,7 +14,8 @@ import java.util.function.Consumer;
  * @param slackBytes how far the budget may be in debt before those who adopt images must wait for
  *     page-outs, and before a spill that fails is an error for them
  * @param pageWindowBytes how many bytes of unpinned pages may stay mapped, so that pinning them
- *     again costs nothing; beyond it they are dropped when the last pin is closed
+ *     again costs nothing; beyond it they are dropped when the last pin is closed. They are charged
+ *     to the budget
  * @param fileWindowBytes how many touched bytes of {@link MappedFile}s may stay mapped, beside what
  *     the budget leaves
  * @param freeBytesMax how many bytes of freed extents keep their blocks for reuse; those beyond it
@@ -24,7 +25,7 @@ import java.util.function.Consumer;
  * @param writeQueueImages how many images may wait for those threads at most; their bytes stay
  *     within the slack in any case, so that a slack of 0 makes every write the caller's
  * @param prefetchBytes how many bytes of images may be held that were read ahead and not pinned
- *     since; 0 turns that off
+ *     since, charged to the budget; 0 turns that off
  * @param onSpillFailure told of every page-out that fails, on the thread that tried it, while no
  *     lock is held; must not throw
  */

@@ -214,7 +214,7 @@ final class Residency {
         try {
             if (image != null) {
                 image.bringAhead();
-                settleAhead();
+                settleBehind();
             } else {
                 writeOne();
             }
@@ -423,8 +423,8 @@ final class Residency {
         }
     }
 
-    /** Makes room for what was brought in ahead, if there are writers to do so. */
-    void settleAhead() {
+    /** Makes room for what was brought in, if there are writers to do so; waits for nothing. */
+    void settleBehind() {
         if (mustQueue() && writesBehind()) {
             queueWrites();
         }
@@ -559,7 +559,7 @@ final class Residency {
                     more |= pass(bands[band], tolerableBytes);
                 }
                 if (!more && mustLeave(tolerableBytes)) {
-                    more = passAhead();
+                    more = passAhead() | passWindow();
                 }
                 progress |= more;
             }
@@ -620,6 +620,19 @@ final class Residency {
             progress |= image.dropAhead();
         }
         return progress;
+    }
+
+    /** Drops pages of the window, unpinned, while the budget is in debt. */
+    private boolean passWindow() {
+        long before = windowBytes();
+        for (long visits = visits(window); visits > 0 && mustLeave(0); visits--) {
+            Image image = rotate(window);
+            if (image == null) {
+                break;
+            }
+            image.dropInPlace();
+        }
+        return windowBytes() < before;
     }
 
     /** Drops pages that are read in place, unpinned, until the window holds no more than it may. */

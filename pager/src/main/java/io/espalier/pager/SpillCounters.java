@@ -16,6 +16,7 @@ final class SpillCounters {
     final LongAdder pagedImages = new LongAdder();
     final LongAdder residentBytes = new LongAdder();
     final LongAdder copyBytes = new LongAdder();
+    final LongAdder inPlaceBytes = new LongAdder();
     final LongAdder pagedRawBytes = new LongAdder();
     final LongAdder pagedStoredBytes = new LongAdder();
 

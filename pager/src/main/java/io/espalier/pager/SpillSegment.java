@@ -12,7 +12,9 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.BitSet;
+import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -40,6 +42,17 @@ final class SpillSegment implements AutoCloseable {
     private final SpillFile file;
     private final PunchableFile holes;
     private final @Nullable Lease mapping;
+
+    private final ReentrantLock placesLock = new ReentrantLock();
+
+    /** Where extents that are read in place start and end. Guarded by {@link #placesLock}. */
+    private final TreeMap<Long, Long> places = new TreeMap<>();
+
+    /**
+     * How far from a page that is touched the system may map others along with it: it maps what is
+     * in its cache around, or all of a cached block, and none of those is larger.
+     */
+    private static final long MAPPED_ALONG_BYTES_MAX = 2L << 20;
 
     /** Free extents by position. Guarded by the lock of {@link SpillSpace}. */
     final TreeMap<Long, Extent> free = new TreeMap<>();
@@ -140,6 +153,45 @@ final class SpillSegment implements AutoCloseable {
             throw new IllegalStateException("spill file " + name + " is not mapped");
         }
         return lease.offset() + position;
+    }
+
+    /** An extent of this mapped file will be read in place, until {@link #leavePlace}. */
+    void enterPlace(Extent extent) {
+        long end = extent.position() + extent.sizeBytes();
+        placesLock.lock();
+        try {
+            places.put(extent.position(), end);
+        } finally {
+            placesLock.unlock();
+        }
+    }
+
+    /**
+     * Drops the mapped bytes of an extent, and those around it that the system mapped along with
+     * them, as far as they are not of another extent that is read in place. Without the latter,
+     * extents that are read in another order than they were written would leave most of the file
+     * mapped.
+     */
+    void leavePlace(NativeMemory memory, Extent extent) {
+        long from = Math.max(0, extent.position() - MAPPED_ALONG_BYTES_MAX);
+        long to = extent.position() + extent.sizeBytes();
+        to = Math.min(sizeBytes, to + MAPPED_ALONG_BYTES_MAX);
+        placesLock.lock();
+        try {
+            places.remove(extent.position());
+            Map.Entry<Long, Long> before = places.lowerEntry(extent.position());
+            if (before != null) {
+                from = Math.max(from, before.getValue());
+            }
+            Long after = places.higherKey(extent.position());
+            if (after != null) {
+                to = Math.min(to, after);
+            }
+            // under the lock: whoever enters meanwhile does not read yet
+            memory.discard(mappedOffset(from), to - from);
+        } finally {
+            placesLock.unlock();
+        }
     }
 
     /** Writes all of the range, or fails. */

@@ -165,9 +165,10 @@ public record SpillStats(
             long punchedBytes) {}
 
     /**
-     * What is mapped and can be dropped at will.
+     * What is mapped, and can be dropped without being written.
      *
-     * @param pageBytes bytes of pages that are read in place, pinned or kept for the next pin
+     * @param pageBytes bytes of pages that are read in place, as charged to the budget: pinned,
+     *     brought in ahead, or kept for the next pin
      * @param pageDrops counter of pages dropped from there
      * @param fileCount mapped files
      * @param fileBytes their size

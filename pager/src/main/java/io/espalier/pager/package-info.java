@@ -22,10 +22,14 @@
  * images wait only when the debt exceeds the slack: what waits for a writer, or is written, is part
  * of the slack. An image that dies while it waits is not written.
  *
- * <p>Resident bytes stay within: the budget; the slack, and one image for each thread that adopts
- * or writes; what is pinned; what was read ahead; the two windows of mapped bytes; one encoded
- * image for each thread that writes. {@link io.espalier.pager.PagerOptions} has the sizes, {@link
- * io.espalier.pager.SpillStats} tells what was done.
+ * <p>Resident bytes stay within the budget and a fixed set. The budget is charged with images in
+ * memory, with what is pinned or read ahead, in place or decoded, and with the window of pages that
+ * are kept mapped; so pins displace what could be resident, and nothing comes on top of it unless
+ * they alone exceed it. The fixed set is: the slack, and one image for each thread that adopts or
+ * writes; one encoded image for each thread that encodes or decodes; the window of mapped files;
+ * what freed memory stays warm. {@link io.espalier.pager.PagerOptions} and {@link
+ * io.espalier.memory.NativeMemory.Options} have the sizes, {@link io.espalier.pager.SpillStats}
+ * tells what was done.
  *
  * <p>Read in this order: Pager, Image, Pin, PagerOptions, CodecPolicy; then, inside, Residency (who
  * goes, and when), SpillWriters, PageStore (how it is written and read), SpillSpace and

@@ -64,7 +64,7 @@ final class PrefetchTest {
             writers.runAll();
             assertEquals(1, f.pager.stats().pagedIn().count());
             assertEquals(1, f.pager.stats().prefetch().count());
-            assertEquals(f.memory.stats().leasedBytes(), f.budget.usedBytes());
+            assertEquals(IMAGE, f.budget.usedBytes());
             f.assertHolds(images.get(0), 0);
             SpillStats stats = f.pager.stats();
             assertEquals(1, stats.pagedIn().count());

@@ -30,15 +30,23 @@ final class ResidentMemoryTest {
     private static final long DATA_BYTES = 10 * BUDGET_BYTES;
 
     /**
-     * The documented set: slack, page window, what is read ahead, two images on their way, one
-     * encoded and one expected; and what the JVM takes meanwhile.
+     * The documented set: slack, what stays warm, two images on their way, one encoded and one
+     * expected; and what the JVM takes meanwhile.
      */
     private static final long FIXED_BYTES =
             PagerOptions.SLACK_BYTES_DEFAULT
-                    + PagerOptions.PAGE_WINDOW_BYTES_DEFAULT
-                    + PagerOptions.PREFETCH_BYTES_DEFAULT
+                    + NativeMemory.Options.WARM_BYTES_DEFAULT
                     + 4 * IMAGE_BYTES
                     + 4 * MIB;
+
+    /** Images are read in steps of this many, so that their neighbours in the file are not next. */
+    private static final int READ_STRIDE = 7;
+
+    /** The window, what is read ahead, and what is about to enter or leave them. */
+    private static final long MAPPED_BYTES_MAX =
+            PagerOptions.PAGE_WINDOW_BYTES_DEFAULT
+                    + PagerOptions.PREFETCH_BYTES_DEFAULT
+                    + 2 * IMAGE_BYTES;
 
     @TempDir Path folder;
 
@@ -160,11 +168,13 @@ final class ResidentMemoryTest {
                 System.out.println("ready");
                 Thread.sleep(60_000);
             }
+            long mappedBytes = 0;
             for (int round = 0; round < 2; round++) {
-                for (int i = 0; i < images.size(); i++) {
-                    for (int next = i + 1; next < Math.min(i + 4, images.size()); next++) {
-                        images.get(next).prefetch();
+                for (int read = 0; read < images.size(); read++) {
+                    for (int next = read + 1; next < Math.min(read + 4, images.size()); next++) {
+                        images.get(scattered(next, images.size())).prefetch();
                     }
+                    int i = scattered(read, images.size());
                     Lease expected = filled(memory, i);
                     try (expected;
                             Pin pin = images.get(i).pin()) {
@@ -178,16 +188,47 @@ final class ResidentMemoryTest {
                         }
                         peak = Math.max(peak, residentBytes());
                     }
+                    if (read % READ_STRIDE == 0) {
+                        mappedBytes = Math.max(mappedBytes, mappedResidentBytes(args[0]));
+                    }
                 }
             }
             SpillStats stats = pager.stats();
             if (stats.writers().writes() == 0 || stats.prefetch().count() == 0) {
                 throw new AssertionError("nothing was done behind or ahead: " + stats);
             }
+            if (mappedBytes > MAPPED_BYTES_MAX) {
+                throw new AssertionError(
+                        mappedBytes + " bytes of spill files were mapped; most nobody read");
+            }
             images.forEach(Image::close);
             pager.close();
             memory.close();
             System.out.println(peak - before);
+        }
+
+        /** How much of the mapped files of a folder is resident. */
+        private static long mappedResidentBytes(String folder) throws IOException {
+            long bytes = 0;
+            boolean counts = false;
+            for (String line : Files.readAllLines(Path.of("/proc/self/smaps"))) {
+                if (line.matches("[0-9a-f]+-[0-9a-f]+ .*")) {
+                    counts = line.contains(folder);
+                } else if (counts && line.startsWith("Rss:")) {
+                    bytes += Long.parseLong(line.replaceAll("[^0-9]", "")) * KIB;
+                }
+            }
+            return bytes;
+        }
+
+        /** Every number below {@code count} once. */
+        private static int scattered(int number, int count) {
+            int group = (count + READ_STRIDE - 1) / READ_STRIDE;
+            int full = count % READ_STRIDE == 0 ? READ_STRIDE : count % READ_STRIDE;
+            int inFull = full * group;
+            int lane = number < inFull ? number / group : full + (number - inFull) / (group - 1);
+            int step = number < inFull ? number % group : (number - inFull) % (group - 1);
+            return lane + step * READ_STRIDE;
         }
 
         private static Lease filled(NativeMemory memory, int seed) {
