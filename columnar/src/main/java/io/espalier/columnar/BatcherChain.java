@@ -60,6 +60,11 @@ final class BatcherChain implements AutoCloseable {
         return targetBytes;
     }
 
+    /** How many bytes of memory may back its room. */
+    long heldBytes() {
+        return builder.heldBytes();
+    }
+
     /** Drops what is not finished. */
     void drop() {
         builder.close();

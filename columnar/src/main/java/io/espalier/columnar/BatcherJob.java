@@ -56,7 +56,19 @@ final class BatcherJob implements AutoCloseable {
      */
     static BatcherJob handOver(Pager pager, DeferringSink formed, Antichain lower) {
         return new BatcherJob(
-                List.of(), lower, 0, new DeferringSink(pager, formed.batch().type(), 0), formed);
+                List.of(), lower, 0, new DeferringSink(pager, formed.type(), 0), formed);
+    }
+
+    /** Ships a chain as it is. */
+    static BatcherJob ship(Pager pager, Batch chain, int depth) {
+        DeferringSink shipped = new DeferringSink(pager, chain.type(), depth);
+        DeferringSink kept = new DeferringSink(pager, chain.type(), depth);
+        BatcherJob job = new BatcherJob(List.of(), lower(List.of(chain)), depth, shipped, kept);
+        for (long i = 0; i < chain.chunkCount(); i++) {
+            shipped.offer(chain.chunk(i));
+        }
+        chain.close();
+        return job;
     }
 
     /** Merges chains into one. The chain is used until the job is done. */
@@ -69,10 +81,20 @@ final class BatcherJob implements AutoCloseable {
         return job;
     }
 
-    /** Merges chains and parts them by time. */
+    /**
+     * Merges chains and parts them by time.
+     *
+     * @param passing whether what is shipped is used at once: then it is the last to be paged out,
+     *     and not the first as the deepest
+     */
     static BatcherJob split(
-            Pager pager, List<Batch> inputs, int depth, BatcherChain chain, Antichain frontier) {
-        DeferringSink shipped = new DeferringSink(pager, chain.type(), depth);
+            Pager pager,
+            List<Batch> inputs,
+            int depth,
+            BatcherChain chain,
+            Antichain frontier,
+            boolean passing) {
+        DeferringSink shipped = new DeferringSink(pager, chain.type(), passing ? 0 : depth);
         DeferringSink kept = new DeferringSink(pager, chain.type(), depth);
         BatcherJob job = new BatcherJob(inputs, lower(inputs), depth, shipped, kept);
         ChainBuilder before = chain.another(shipped);
@@ -116,27 +138,50 @@ final class BatcherJob implements AutoCloseable {
         return !inStep;
     }
 
+    /** What it holds beside its inputs, its outputs and the room of the chain it was given. */
+    long heldBytes() {
+        return (before == null ? 0 : before.heldBytes())
+                + (rest == null ? 0 : rest.heldBytes())
+                + (split == null ? 0 : split.heldBytes());
+    }
+
     /**
-     * Does all the work, or goes on with it.
+     * Works on for a step: merges some updates, or ends the merge, and hands over what that made.
      *
      * @param fuel how many updates to merge before the pager is asked again if images wait
-     * @throws RuntimeException what the pager threw; or what a step threw, see {@link #isResumable}
+     * @return whether there is more to do
+     * @throws RuntimeException what the pager threw; or what the step threw, see {@link
+     *     #isResumable}
      */
-    void run(long fuel) {
+    boolean step(long fuel) {
         handOver();
-        while (merge != null) {
+        if (merge != null) {
+            Merge running = merge;
             inStep = true;
-            if (!merge.step(fuel)) {
+            if (!running.step(fuel)) {
                 finish();
             }
             inStep = false;
             handOver();
+            if (merge != null) {
+                return true;
+            }
         }
         if (event != null) {
-            event.commit(
-                    inputs.size(), depth, inputBytes, inputUpdates, shipped.batch(), kept.batch());
+            event.commit(inputs.size(), depth, inputBytes, inputUpdates, shipped, kept);
             event = null;
         }
+        return false;
+    }
+
+    /** Whether something was shipped that was not given out yet. */
+    boolean hasShipped() {
+        return shipped.hasNext();
+    }
+
+    /** The next chunk that was shipped, of those not given out yet; the caller's to close. */
+    Chunk nextShipped() {
+        return shipped.next();
     }
 
     private void begin() {
@@ -178,14 +223,16 @@ final class BatcherJob implements AutoCloseable {
         }
     }
 
-    /** What lies before the split, once all is done; the caller's to close. */
+    /**
+     * What lies before the split and was not given out, once all is done; the caller's to close.
+     */
     Batch takeShipped() {
-        return shipped.batch();
+        return shipped.takeRest();
     }
 
     /** The rest, or all if nothing was split, once all is done; the caller's to close. */
     Batch takeKept() {
-        return kept.batch();
+        return kept.takeRest();
     }
 
     /** Drops everything but what the chain holds. */

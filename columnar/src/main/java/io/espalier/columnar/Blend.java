@@ -146,6 +146,11 @@ final class Blend implements AutoCloseable {
         return lower;
     }
 
+    /** How many bytes of memory may back its room. */
+    long heldBytes() {
+        return rows.heldBytes();
+    }
+
     @Override
     public void close() {
         rows.close();

@@ -166,6 +166,11 @@ final class BoundsBuilder implements AutoCloseable {
         offsets.clear(bytesMax);
     }
 
+    /** How many bytes of memory may back its room. */
+    long heldBytes() {
+        return offsets.backedBytes();
+    }
+
     @Override
     public void close() {
         offsets.close();

@@ -457,6 +457,16 @@ public final class ChainBuilder implements AutoCloseable {
         return made;
     }
 
+    /** How many bytes of memory may back its room, what is not sent yet included. */
+    long heldBytes() {
+        Lease image = pendingImage;
+        Blend made = blend;
+        return builder.heldBytes()
+                + scratch.backedBytes()
+                + (made == null ? 0 : made.heldBytes())
+                + (image == null ? 0 : image.accountedBytes());
+    }
+
     private void closeScratch() {
         scratch.close();
         if (blend != null) {

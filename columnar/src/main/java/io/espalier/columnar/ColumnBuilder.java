@@ -613,6 +613,11 @@ public final class ColumnBuilder implements AutoCloseable {
         offsets.clear(bytesMax);
     }
 
+    /** How many bytes of memory may back its room. */
+    long heldBytes() {
+        return data.backedBytes() + offsets.backedBytes() + scratch.backedBytes();
+    }
+
     @Override
     public void close() {
         clear(0);

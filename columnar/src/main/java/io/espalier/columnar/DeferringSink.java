@@ -19,6 +19,9 @@ final class DeferringSink implements ImageSink, AutoCloseable {
     private final Batch batch;
     private final ArrayDeque<Lease> waiting = new ArrayDeque<>();
     private final TrieView view = new TrieView();
+    private long given;
+    private long givenBytes;
+    private long givenUpdates;
 
     DeferringSink(Pager pager, TrieType type, int depth) {
         this.pager = pager;
@@ -59,9 +62,45 @@ final class DeferringSink implements ImageSink, AutoCloseable {
         }
     }
 
-    /** The chain so far, which is whole when nothing waits. */
-    Batch batch() {
-        return batch;
+    /** The type of the chunks. */
+    TrieType type() {
+        return batch.type();
+    }
+
+    /** The size of all chunks, given out or not. */
+    long sizeBytes() {
+        return givenBytes + batch.sizeBytes();
+    }
+
+    /** How many updates all chunks have, given out or not. */
+    long updateCount() {
+        return givenUpdates + batch.updateCount();
+    }
+
+    /** Whether there is a chunk that was not given out. */
+    boolean hasNext() {
+        return given < batch.chunkCount();
+    }
+
+    /** Gives out the first chunk that was not; the caller's to close. */
+    Chunk next() {
+        Chunk chunk = batch.chunk(given).share();
+        givenBytes += chunk.sizeBytes();
+        givenUpdates += chunk.updateCount();
+        batch.passed(given++);
+        return chunk;
+    }
+
+    /** The chain, which is whole when nothing waits, without what was given out; the caller's. */
+    Batch takeRest() {
+        if (given == 0) {
+            return batch;
+        }
+        Batch rest = new Batch(batch.type());
+        while (hasNext()) {
+            rest.add(next());
+        }
+        return rest;
     }
 
     /** Drops everything. */

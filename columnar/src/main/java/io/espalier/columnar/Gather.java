@@ -199,6 +199,15 @@ final class Gather implements AutoCloseable {
         }
     }
 
+    /** How many bytes of memory may back its room. */
+    long heldBytes() {
+        long bytes = 0;
+        for (int i = 0; i < TrieLayout.COLUMNS; i++) {
+            bytes += data[i].backedBytes() + offsets[i].backedBytes();
+        }
+        return bytes;
+    }
+
     @Override
     public void close() {
         clear(0);

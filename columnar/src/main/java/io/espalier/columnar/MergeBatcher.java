@@ -26,7 +26,13 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>{@link #seal} merges the chains that have something before {@code upper} and splits them by
  * time on the way, in one pass; what lies on one side whole moves by handle. Chains that have
- * nothing before {@code upper} are not touched.
+ * nothing before {@code upper} are not touched. {@link #startSeal} does so chunk by chunk, so that
+ * what is given out need not be held, or written, whole.
+ *
+ * <p><b>Memory.</b> The budget of the pager is charged not only with chunks, but with everything
+ * that the batcher holds: staged updates, the scratch of sorting and merging, and chunks that are
+ * being built. They keep their room from one round to the next, so that at small budgets they take
+ * what chunks could have.
  *
  * <p><b>Failures.</b> When the pager does not take a chunk ({@code SpillException}: the disk is
  * full), the call throws, nothing is lost or doubled, and the next call takes the work up where it
@@ -49,7 +55,7 @@ public final class MergeBatcher implements AutoCloseable {
     /** What part of the memory budget is staged by default, between these two. */
     private static final long STAGED_PART = 16;
 
-    /** What {@link #frontier()} says when nothing is kept: the greatest time. It has no updates. */
+    /** The greatest time. It has no updates: a seal up to it gives out everything. */
     public static final long NO_TIME = -1L;
 
     /** What a row may take beside its key, val and payload: offsets, time, diff, a tag. */
@@ -59,15 +65,6 @@ public final class MergeBatcher implements AutoCloseable {
     private static final long SLACK_PART = 64;
 
     private static final long FUEL_MAX = 1L << 16;
-
-    /** Two chains of which at most this part of the chunks overlap are merged at once. */
-    private static final long OVERLAP_PART = 16;
-
-    private static final int FAN_IN_MIN = 4;
-    private static final int FAN_IN_MAX = 8;
-
-    /** A chain of a merge has a chunk open: those of a merge take at most this part of a budget. */
-    private static final long FAN_IN_PART = 4;
 
     /**
      * What a batcher holds and has done.
@@ -94,9 +91,6 @@ public final class MergeBatcher implements AutoCloseable {
     private static final Comparator<Chain> LARGEST_FIRST =
             (a, b) -> Long.compare(b.batch.chunkCount(), a.batch.chunkCount());
 
-    /** How many times as many chains as are merged at once a seal takes. */
-    private static final int SEAL_FAN_INS = 3;
-
     /** A chain and how many generations of merges it has seen. */
     private record Chain(Batch batch, int depth) {}
 
@@ -104,7 +98,8 @@ public final class MergeBatcher implements AutoCloseable {
     private final TrieType type;
     private final long stagedBytesMax;
     private final long targetBytes;
-    private final int fanIn;
+    private final MergeRule rule;
+    private final RoomCharge room;
     private final UpdateBuffer staged;
     private final BatcherChain output;
     private final List<Chain> chains = new ArrayList<>();
@@ -116,7 +111,7 @@ public final class MergeBatcher implements AutoCloseable {
     private boolean closed;
 
     /** How many bytes may certainly be staged; 0 also when there is work to go on with. */
-    private long room;
+    private long stagedRoom;
 
     /**
      * A batcher with the default size of chunks that stages a sixteenth of the memory budget, but
@@ -152,7 +147,8 @@ public final class MergeBatcher implements AutoCloseable {
         this.type = type;
         this.stagedBytesMax = stagedBytesMax;
         this.targetBytes = targetBytes;
-        this.fanIn = fanIn(pager.budget().totalBytes(), targetBytes);
+        this.rule = new MergeRule(stagedBytesMax, targetBytes, pager.budget().totalBytes());
+        this.room = new RoomCharge(pager.budget());
         this.staged = new UpdateBuffer(pager.memory(), type);
         this.output = new BatcherChain(pager.memory(), type, targetBytes);
     }
@@ -160,10 +156,6 @@ public final class MergeBatcher implements AutoCloseable {
     private static long stagedBytesMax(long budgetBytes) {
         return Math.clamp(
                 budgetBytes / STAGED_PART, STAGED_BYTES_DEFAULT, STAGED_BYTES_DEFAULT_MAX);
-    }
-
-    private static int fanIn(long budgetBytes, long targetBytes) {
-        return Math.clamp(budgetBytes / (FAN_IN_PART * targetBytes), FAN_IN_MIN, FAN_IN_MAX);
     }
 
     /** The type of the updates. */
@@ -283,24 +275,25 @@ public final class MergeBatcher implements AutoCloseable {
                             + Long.toUnsignedString(time)
                             + ", the end of time; give a lesser time");
         }
-        if (room < rowBytes) {
+        if (stagedRoom < rowBytes) {
             findRoom();
         }
-        room -= rowBytes + ROW_BYTES_EXTRA;
+        stagedRoom -= rowBytes + ROW_BYTES_EXTRA;
     }
 
     private void findRoom() {
-        room = 0;
+        stagedRoom = 0;
         resume();
+        chargeRoom(0);
         if (stagedBytesMax - staged.sizeBytes() < stagedBytesMax / SLACK_PART) {
             flush();
         }
-        room = stagedBytesMax - staged.sizeBytes();
+        stagedRoom = stagedBytesMax - staged.sizeBytes();
     }
 
     /** Forms what is staged and merges chains as far as is due. */
     public void flush() {
-        room = 0;
+        stagedRoom = 0;
         resume();
         form();
         mergeWhatIsDue();
@@ -322,7 +315,7 @@ public final class MergeBatcher implements AutoCloseable {
 
     /** Forgets everything that is held; the batcher can be used on, also if it was broken. */
     public void clear() {
-        room = 0;
+        stagedRoom = 0;
         broken = null;
         staged.clear();
         BatcherJob stopped = job;
@@ -375,100 +368,64 @@ public final class MergeBatcher implements AutoCloseable {
             }
         }
         forms++;
+        chargeRoom(0);
         run(BatcherJob.handOver(pager, sink, lower));
     }
 
     // ---- merging ------------------------------------------------------------------------------
 
     private void mergeWhatIsDue() {
-        int from = firstDue();
+        int from = rule.firstDue(batches(chains));
         while (from < chains.size()) {
             merge(chains.subList(from, chains.size()));
-            from = firstDue();
+            from = rule.firstDue(batches(chains));
         }
     }
 
     /** Merges some of the chains, which are a view of the list of all. */
     private void merge(List<Chain> due) {
-        List<Batch> inputs = new ArrayList<>();
-        int depth = 0;
-        for (Chain chain : due) {
-            inputs.add(chain.batch);
-            depth = Math.max(depth, chain.depth);
-        }
-        BatcherJob merge = BatcherJob.merge(pager, inputs, depth + 1, output);
+        BatcherJob merge = BatcherJob.merge(pager, batches(due), depth(due) + 1, output);
         due.clear();
         merges++;
         run(merge);
     }
 
-    /** From which chain on all are to be merged now; the number of chains if none are. */
-    private int firstDue() {
-        int size = chains.size();
-        if (size < 2) {
-            return size;
-        }
-        Batch last = chains.get(size - 1).batch;
-        Batch previous = chains.get(size - 2).batch;
-        if (last.chunkCount() >= previous.chunkCount() / 2 && isHandedOver(previous, last)) {
-            return size - 2;
-        }
-        long rank = rank(last);
-        int from = size - 1;
-        while (from > 0 && rank(chains.get(from - 1).batch) <= rank) {
-            from--;
-        }
-        return size - from >= fanIn ? from : size;
+    private static List<Batch> batches(List<Chain> some) {
+        return some.stream().map(Chain::batch).toList();
     }
 
-    /** Chains of one rank wait for one another; each merge of as many as are due makes one more. */
-    private long rank(Batch chain) {
-        double times = (double) Math.max(1, chain.sizeBytes()) / stagedBytesMax;
-        return (long) Math.floor(Math.log(times) / Math.log(fanIn) + 0.5);
-    }
-
-    /** Whether hardly any chunk of two chains overlaps with the other one. */
-    private static boolean isHandedOver(Batch a, Batch b) {
-        long most = 1 + (a.chunkCount() + b.chunkCount()) / OVERLAP_PART;
-        long overlaps = 0;
-        long i = 0;
-        long j = 0;
-        while (i < a.chunkCount() && j < b.chunkCount() && overlaps < most) {
-            if (a.fence(i).endsBelow(b.fence(j))) {
-                i++;
-            } else if (b.fence(j).endsBelow(a.fence(i))) {
-                j++;
-            } else {
-                overlaps++;
-                // whichever ends first
-                if (a.fence(i).endsBelowEndOf(b.fence(j))) {
-                    i++;
-                } else {
-                    j++;
-                }
-            }
-        }
-        return overlaps < most;
+    private static int depth(List<Chain> some) {
+        return some.stream().mapToInt(Chain::depth).max().orElse(0);
     }
 
     /** Works a job off and takes its chains in; if it fails, it stays to be resumed. */
     private void run(BatcherJob next) {
         job = next;
-        work(next);
+        work(next, false);
         job = null;
         push(next.takeShipped(), next.depth());
         push(next.takeKept(), next.depth());
     }
 
-    private void work(BatcherJob next) {
+    /** Works a job off, or until it has something to give out. */
+    private void work(BatcherJob next, boolean untilShipped) {
+        long fuel = fuelFor(next);
+        boolean more = true;
         try {
-            next.run(fuelFor(next));
+            while (more && !(untilShipped && next.hasShipped())) {
+                more = next.step(fuel);
+                chargeRoom(next.heldBytes());
+            }
         } catch (RuntimeException | Error e) {
             if (!next.isResumable()) {
                 broken = e;
             }
             throw e;
         }
+    }
+
+    private void chargeRoom(long jobBytes) {
+        room.set(staged.heldBytes() + output.heldBytes() + jobBytes);
     }
 
     /** About as many updates as a chunk has: what may be built before the pager is asked again. */
@@ -524,8 +481,65 @@ public final class MergeBatcher implements AutoCloseable {
      * @throws IllegalArgumentException if it is a frontier of other times
      */
     public Batch seal(Antichain frontier) {
+        BatcherJob split = split(frontier, false);
+        if (split == null) {
+            return new Batch(type);
+        }
+        work(split, false);
+        endSeal(split);
+        return split.takeShipped();
+    }
+
+    /**
+     * The same as {@link #seal(long)}, chunk by chunk: for what is used once, and need be neither
+     * held whole nor written before.
+     *
+     * @return the chunks; the caller closes it before the batcher is used again
+     * @throws IllegalArgumentException if times are pairs
+     */
+    public Seal startSeal(long upper) {
+        return startSeal(Antichain.of(upper));
+    }
+
+    /**
+     * The same as {@link #seal(Antichain)}, chunk by chunk.
+     *
+     * @return the chunks; the caller closes it before the batcher is used again
+     * @throws IllegalArgumentException if it is a frontier of other times
+     */
+    public Seal startSeal(Antichain frontier) {
+        return new Seal(this, split(frontier, true));
+    }
+
+    /** The next chunk that a seal ships; null at its end. */
+    @Nullable Chunk nextOf(BatcherJob split) {
+        checkUsable();
+        if (job != split) {
+            throw new IllegalStateException(
+                    "the merge batcher was used during a seal; what the seal had not given out is"
+                            + " in the batcher again: seal it once more");
+        }
+        work(split, true);
+        if (split.hasShipped()) {
+            return split.nextShipped();
+        }
+        endSeal(split);
+        split.takeShipped().close();
+        return null;
+    }
+
+    private void endSeal(BatcherJob split) {
+        job = null;
+        push(split.takeKept(), split.depth());
+        // the largest first, as geometric merging expects
+        chains.sort(LARGEST_FIRST);
+        seals++;
+    }
+
+    /** Starts to part all chains that have something to ship; null if none has. */
+    private @Nullable BatcherJob split(Antichain frontier, boolean passing) {
         frontier.checkType(type.time());
-        room = 0;
+        stagedRoom = 0;
         resume();
         form();
         mergeBeforeSeal();
@@ -537,46 +551,33 @@ public final class MergeBatcher implements AutoCloseable {
             (isEarly ? early : late).add(chain);
             whole &= !isEarly || shipsWhole(chain.batch, frontier);
         }
-        Batch shipped;
         if (early.isEmpty()) {
-            shipped = new Batch(type);
-        } else if (early.size() == 1 && whole) {
-            chains.remove(early.getFirst());
-            shipped = early.getFirst().batch;
-        } else {
-            shipped = split(early, late, frontier);
+            seals++;
+            return null;
         }
-        seals++;
-        return shipped;
+        BatcherJob split;
+        if (early.size() == 1 && whole) {
+            Chain only = early.getFirst();
+            split = BatcherJob.ship(pager, only.batch, only.depth);
+        } else {
+            merges++;
+            split =
+                    BatcherJob.split(
+                            pager, batches(early), depth(early) + 1, output, frontier, passing);
+        }
+        chains.clear();
+        chains.addAll(late);
+        job = split;
+        return split;
     }
 
     /** Merges the smallest chains until there are no more than a seal may have open. */
     private void mergeBeforeSeal() {
-        int excess = chains.size() - SEAL_FAN_INS * fanIn;
+        int excess = chains.size() - rule.sealFanIn();
         if (excess > 0) {
             chains.sort(LARGEST_FIRST);
             merge(chains.subList(chains.size() - excess - 1, chains.size()));
         }
-    }
-
-    private Batch split(List<Chain> early, List<Chain> late, Antichain frontier) {
-        List<Batch> inputs = new ArrayList<>();
-        int depth = 0;
-        for (Chain chain : early) {
-            inputs.add(chain.batch);
-            depth = Math.max(depth, chain.depth);
-        }
-        BatcherJob split = BatcherJob.split(pager, inputs, depth + 1, output, frontier);
-        chains.clear();
-        chains.addAll(late);
-        merges++;
-        job = split;
-        work(split);
-        job = null;
-        push(split.takeKept(), split.depth());
-        // the largest first, as geometric merging expects
-        chains.sort(LARGEST_FIRST);
-        return split.takeShipped();
     }
 
     /** Whether some time of a chain may be one that a frontier does not keep open. */
@@ -608,26 +609,11 @@ public final class MergeBatcher implements AutoCloseable {
     }
 
     /**
-     * The least time of what is kept, staged or chained, unsigned; {@link #NO_TIME} if nothing is.
-     * Known without opening a chunk; of updates in different chains that would cancel, it still
-     * counts the times.
-     *
-     * @throws IllegalStateException if times are pairs, which have a {@link #lower} instead
-     */
-    public long frontier() {
-        if (type.time() != TimeType.EPOCH) {
-            throw new IllegalStateException("times are pairs, of which several may be least");
-        }
-        Antichain least = lower();
-        return least.isEmpty() ? NO_TIME : least.firstAt(0);
-    }
-
-    /**
      * The least times of what is kept, staged or chained; empty if nothing is. Known without
      * opening a chunk, see {@link Chunk#lower()}; of updates in different chains that would cancel,
      * it still counts the times.
      */
-    public Antichain lower() {
+    public Antichain frontier() {
         Antichain.Builder least = Antichain.builder(type.time());
         least.insertAll(staged.frontier());
         for (Chain chain : chains) {
@@ -674,5 +660,6 @@ public final class MergeBatcher implements AutoCloseable {
         clear();
         output.close();
         staged.close();
+        room.close();
     }
 }

@@ -39,7 +39,13 @@ final class MergeEvent extends Event {
     long updatesOut;
 
     /** Ends the event and hands it to the recordings, if they want it. */
-    void commit(int runs, int depth, long bytesIn, long updatesIn, Batch shipped, Batch kept) {
+    void commit(
+            int runs,
+            int depth,
+            long bytesIn,
+            long updatesIn,
+            DeferringSink shipped,
+            DeferringSink kept) {
         end();
         if (shouldCommit()) {
             this.runs = runs;

@@ -139,6 +139,15 @@ final class Selection implements AutoCloseable {
         }
     }
 
+    /** How many bytes of memory may back its room. */
+    long heldBytes() {
+        long bytes = 0;
+        for (NativeBuffer buffer : scratch) {
+            bytes += buffer.backedBytes();
+        }
+        return bytes;
+    }
+
     @Override
     public void close() {
         for (NativeBuffer buffer : scratch) {

@@ -478,6 +478,19 @@ final class StagedRows implements AutoCloseable {
         timeMin = -1;
     }
 
+    /** How many bytes of memory may back its room. */
+    long heldBytes() {
+        return keys.heldBytes()
+                + otherVals.heldBytes()
+                + longVals.column().heldBytes()
+                + times.column().heldBytes()
+                + seconds.column().heldBytes()
+                + pairTimes.heldBytes()
+                + diffs.column().heldBytes()
+                + payloads.heldBytes()
+                + argument.backedBytes();
+    }
+
     @Override
     public void close() {
         clear(0);

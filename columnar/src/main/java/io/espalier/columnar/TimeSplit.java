@@ -128,6 +128,11 @@ final class TimeSplit implements ImageSink, AutoCloseable {
         }
     }
 
+    /** How many bytes of memory may back its room. */
+    long heldBytes() {
+        return selection.heldBytes() + gather.heldBytes();
+    }
+
     @Override
     public void close() {
         selection.close();

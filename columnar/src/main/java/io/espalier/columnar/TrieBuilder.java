@@ -653,6 +653,17 @@ public final class TrieBuilder implements AutoCloseable {
         payloads.clear(KEPT_BYTES_MAX);
     }
 
+    /** How many bytes of memory may back its room. */
+    long heldBytes() {
+        return keys.heldBytes()
+                + keyBounds.heldBytes()
+                + vals.heldBytes()
+                + valBounds.heldBytes()
+                + times.heldBytes()
+                + diffs.heldBytes()
+                + payloads.heldBytes();
+    }
+
     @Override
     public void close() {
         keys.close();

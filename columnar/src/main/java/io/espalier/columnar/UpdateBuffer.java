@@ -475,6 +475,11 @@ public final class UpdateBuffer implements AutoCloseable {
         folder.clear(KEPT_BYTES_MAX);
     }
 
+    /** How many bytes of memory may back its room. */
+    long heldBytes() {
+        return rows.heldBytes() + argument.backedBytes() + sorter.heldBytes() + folder.heldBytes();
+    }
+
     @Override
     public void close() {
         clear();

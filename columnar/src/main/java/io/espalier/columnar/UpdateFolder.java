@@ -447,6 +447,15 @@ final class UpdateFolder implements AutoCloseable {
         gather.clear(bytesMax);
     }
 
+    /** How many bytes of memory may back its room. */
+    long heldBytes() {
+        long bytes = gather.heldBytes();
+        for (NativeBuffer buffer : scratch) {
+            bytes += buffer.backedBytes();
+        }
+        return bytes;
+    }
+
     @Override
     public void close() {
         for (NativeBuffer buffer : scratch) {

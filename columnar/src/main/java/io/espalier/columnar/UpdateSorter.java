@@ -396,6 +396,11 @@ final class UpdateSorter implements AutoCloseable {
         levels.clear(bytesMax);
     }
 
+    /** How many bytes of memory may back its room. */
+    long heldBytes() {
+        return entries.backedBytes() + spare.backedBytes() + levels.backedBytes();
+    }
+
     @Override
     public void close() {
         entries.close();

@@ -55,7 +55,7 @@ class BatcherPagingTest {
     @Test
     void chunksBehindTheOverlapAreHandedOnWithoutBeingRead() {
         // P2: fails when a merge reads chunks of which every update lies on one side of the other
-        try (Pager pager = TestPagers.openWithoutBudget(memory);
+        try (Pager pager = TestPagers.openWithoutReadingAhead(memory);
                 Batch probe = run(pager, 0, 20, 1, 1 << 20)) {
             // chunks of exactly 20 keys, none of which is ever joined with a neighbour
             long target = probe.chunk(0).flatBytes();
@@ -72,9 +72,7 @@ class BatcherPagingTest {
                 long pagedIn = pager.stats().pagedIn().count();
                 batcher.giveBack(high);
                 assertEquals(1, batcher.counters().chains());
-                long read = pager.stats().pagedIn().count() - pagedIn;
-                // the one behind may have been read ahead
-                assertTrue(read == 2 || read == 3, () -> read + " chunks were read");
+                assertEquals(2, pager.stats().pagedIn().count() - pagedIn);
                 Batch chain = batcher.chain(0);
                 List<Chunk> found = new ArrayList<>();
                 for (long i = 0; i < chain.chunkCount(); i++) {
@@ -178,15 +176,15 @@ class BatcherPagingTest {
             }
             long fedBytes = batcher.sizeBytes();
             assertTrue(fedBytes > 10 * budgetBytes, fedBytes + " bytes");
-            // staged and its scratch; a chunk of each of 8 chains and of the one that is built;
-            // scratch of the merge; fences
-            long fixedBytes = 4 * stagedBytes + 9 * 2 * target + (4 << 20) + (1 << 20);
-            assertTrue(heldMax <= budgetBytes + fixedBytes, heldMax + " bytes");
+            // what is staged, sorted and built is charged as well
+            assertTrue(heldMax <= budgetBytes + 8 * target, heldMax + " bytes");
             SpillStats.Policy policy = pager.stats().policy();
             assertTrue(policy.writesElided() > 0, policy.toString());
             try (Batch batch = batcher.seal(MergeBatcher.NO_TIME)) {
                 assertEquals(700_000, batch.updateCount());
-                assertTrue(memory.stats().leasedBytesPeak() <= budgetBytes + 2 * fixedBytes);
+                // room that was not touched, and what a step has just taken, are not charged
+                long peak = memory.stats().leasedBytesPeak();
+                assertTrue(peak <= budgetBytes + 40 * target, peak + " bytes");
             }
         }
     }

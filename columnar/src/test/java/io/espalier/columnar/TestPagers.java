@@ -33,6 +33,14 @@ final class TestPagers {
                         .withCodecPolicy(CodecPolicy.always(codec)));
     }
 
+    /** A pager that keeps nothing resident, and reads nothing before it is asked for. */
+    static Pager openWithoutReadingAhead(NativeMemory memory) {
+        return Pager.open(
+                memory,
+                new MemoryBudget(0),
+                PagerOptions.in(spill()).withSlackBytes(0).withPrefetchBytes(0));
+    }
+
     /** A pager that keeps nothing resident. */
     static Pager openWithoutBudget(NativeMemory memory) {
         return Pager.open(memory, new MemoryBudget(0), PagerOptions.in(spill()).withSlackBytes(0));

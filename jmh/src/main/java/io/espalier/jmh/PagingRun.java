@@ -2,9 +2,10 @@ package io.espalier.jmh;
 
 import com.sun.management.OperatingSystemMXBean;
 import com.sun.management.ThreadMXBean;
-import io.espalier.columnar.Batch;
+import io.espalier.columnar.Chunk;
 import io.espalier.columnar.ChunkPin;
 import io.espalier.columnar.MergeBatcher;
+import io.espalier.columnar.Seal;
 import io.espalier.columnar.TrieView;
 import io.espalier.memory.MemoryBudget;
 import io.espalier.memory.NativeMemory;
@@ -64,7 +65,7 @@ public final class PagingRun {
             workload.feed(batcher, updates);
             long fed = System.nanoTime();
             long heldBytes = batcher.sizeBytes();
-            long found = read(batcher.seal(MergeBatcher.NO_TIME));
+            long found = read(batcher.startSeal(MergeBatcher.NO_TIME));
             long sealed = System.nanoTime();
             long cpuNanos = cpuNanos() - cpuStarted;
             long heapBytes = allocatedBytes() - allocated;
@@ -86,22 +87,19 @@ public final class PagingRun {
         }
     }
 
-    /** Reads a batch chunk by chunk and lets each go; how many updates there were. */
-    private static long read(Batch batch) {
+    /** Reads what a seal gives out and lets each chunk go; how many updates there were. */
+    private static long read(Seal seal) {
         long updates = 0;
         long sum = 0;
-        try (batch) {
-            TrieView view = new TrieView();
-            for (long chunk = 0; chunk < batch.chunkCount(); chunk++) {
-                try (ChunkPin pin = batch.open(chunk, view)) {
-                    updates += view.updateCount();
-                    for (long i = 0; i < view.updateCount(); i++) {
-                        sum += view.diffAt(i);
-                    }
-                }
-                batch.passed(chunk);
+        TrieView view = new TrieView();
+        for (Chunk next = seal.next(); next != null; next = seal.next()) {
+            try (Chunk chunk = next;
+                    ChunkPin pin = chunk.open(view)) {
+                updates += view.updateCount();
+                sum += view.diffSum();
             }
         }
+        seal.close();
         if (updates > 0 && sum == 0) {
             throw new IllegalStateException(updates + " updates sum to nothing");
         }

@@ -255,7 +255,7 @@ public final class UpsertOperator implements AutoCloseable {
     public DrainStats drain(long persistUpper, List<? extends Run> trace, ChainBuilder out) {
         checkSettled();
         boolean finished = inputClosed || Long.compareUnsigned(persistUpper, inputUpper) < 0;
-        if (!finished || Long.compareUnsigned(stash.frontier(), persistUpper) > 0) {
+        if (!finished || !stash.frontier().lessEqual(persistUpper)) {
             return DrainStats.NONE;
         }
         eligible = 0;
