@@ -133,7 +133,7 @@ final class BatcherJob implements AutoCloseable {
         return depth;
     }
 
-    /** Whether {@link #run} may be called again after it threw. */
+    /** Whether {@link #step} may be called again after it threw. */
     boolean isResumable() {
         return !inStep;
     }

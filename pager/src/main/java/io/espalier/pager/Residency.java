@@ -559,7 +559,7 @@ final class Residency {
                     more |= pass(bands[band], tolerableBytes);
                 }
                 if (!more && mustLeave(tolerableBytes)) {
-                    more = passAhead() | passWindow();
+                    more = passAhead() || passWindow();
                 }
                 progress |= more;
             }
