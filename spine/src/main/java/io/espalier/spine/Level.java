@@ -13,6 +13,13 @@ final class Level {
     private final List<SpineBatch> batches = new ArrayList<>(MAX_BATCHES);
     private @Nullable FuelingMerge merge;
 
+    Level copy() {
+        Level copy = new Level();
+        copy.batches.addAll(batches);
+        copy.merge = merge;
+        return copy;
+    }
+
     /** Oldest first. */
     List<SpineBatch> batches() {
         return Collections.unmodifiableList(batches);

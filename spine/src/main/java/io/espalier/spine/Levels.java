@@ -36,6 +36,14 @@ final class Levels {
         return updateCount <= 1 ? 0 : Long.SIZE - Long.numberOfLeadingZeros(updateCount - 1);
     }
 
+    /** Equal levels, which change apart from these. The batches are shared. */
+    Levels copy() {
+        assert requests.isEmpty();
+        Levels copy = new Levels();
+        levels.forEach(level -> copy.levels.add(level.copy()));
+        return copy;
+    }
+
     /** Newest first; the index is the level. */
     List<Level> all() {
         return Collections.unmodifiableList(levels);

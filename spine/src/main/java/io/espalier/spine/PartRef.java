@@ -23,9 +23,7 @@ public record PartRef(
      *     least value
      */
     public PartRef {
-        if (name.isEmpty()
-                || name.length() > MAX_NAME_LENGTH
-                || !name.chars().allMatch(c -> c > ' ' && c < 0x7f)) {
+        if (name.isEmpty() || name.length() > MAX_NAME_LENGTH || !isPrintable(name)) {
             throw new IllegalArgumentException(
                     "a part's name has "
                             + name.length()
@@ -45,5 +43,14 @@ public record PartRef(
             throw new IllegalArgumentException(
                     "part " + name + " is in file " + fileId + ", expected an id from 0");
         }
+    }
+
+    private static boolean isPrintable(String name) {
+        for (int i = 0; i < name.length(); i++) {
+            if (name.charAt(i) <= ' ' || name.charAt(i) >= 0x7f) {
+                return false;
+            }
+        }
+        return true;
     }
 }

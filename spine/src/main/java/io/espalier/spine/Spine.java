@@ -1,8 +1,10 @@
 package io.espalier.spine;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -35,13 +37,13 @@ public final class Spine {
 
     private static final int MAX_RUNS_ASSERTED = 500;
 
-    private final Levels levels = new Levels();
+    private final Levels levels;
 
     /**
      * The runs in all parts. One run must not be listed twice, or replacing one listing would leave
      * the other dangling.
      */
-    private final Set<RunId> runs = new HashSet<>();
+    private final RunSet runs;
 
     private long nextId;
     private Frontier since = Frontier.MINIMUM;
@@ -49,7 +51,40 @@ public final class Spine {
     private @Nullable List<HollowBatch> snapshot = List.of();
 
     /** A spine that covers no time yet: since and upper are the minimum. */
-    public Spine() {}
+    public Spine() {
+        this(new Levels(), new RunSet());
+    }
+
+    private Spine(Levels levels, RunSet runs) {
+        this.levels = levels;
+        this.runs = runs;
+    }
+
+    /**
+     * An equal spine, to be changed and kept or thrown away. That costs the logarithm of what the
+     * spine holds, as all batches are shared; and so are other insides: a spine and its copies are
+     * for one thread at a time together.
+     */
+    public Spine copy() {
+        return with(levels.copy(), runs.copy());
+    }
+
+    /**
+     * An equal spine that may be used by another thread, and go on being changed beside this one.
+     * That costs what the spine holds.
+     */
+    public Spine detached() {
+        return with(levels.copy(), runs.detached());
+    }
+
+    private Spine with(Levels newLevels, RunSet newRuns) {
+        Spine copy = new Spine(newLevels, newRuns);
+        copy.nextId = nextId;
+        copy.since = since;
+        copy.upper = upper;
+        copy.snapshot = snapshot;
+        return copy;
+    }
 
     /** The time from which on reads are to be exact. */
     public Frontier since() {
@@ -291,12 +326,16 @@ public final class Spine {
     /** All facts of this spine, from which {@link #unflatten} makes an equal one. */
     public FlatSpine flatten() {
         List<IdHollowBatch> parts = new ArrayList<>();
+        batches().forEach(batch -> parts.addAll(batch.parts()));
+        return shape(parts);
+    }
+
+    private FlatSpine shape(List<IdHollowBatch> parts) {
         List<FlatSpine.FlatBatch> batches = new ArrayList<>();
         List<FlatSpine.FlatMerge> merges = new ArrayList<>();
         for (int index = levels.all().size() - 1; index >= 0; index--) {
             Level level = levels.all().get(index);
             for (SpineBatch batch : level.batches()) {
-                parts.addAll(batch.parts());
                 batches.add(
                         new FlatSpine.FlatBatch(
                                 batch.id(), index, batch.description(), batch.claimedAtMillis()));
@@ -309,6 +348,86 @@ public final class Spine {
             }
         }
         return new FlatSpine(since, upper, nextId, parts, batches, merges);
+    }
+
+    /** What distinguishes this spine from one that it has come from. */
+    public SpineChange changeFrom(Spine before) {
+        return SpineChange.between(before.batches(), batches(), shape(List.of()));
+    }
+
+    /**
+     * What this spine becomes by a change that may come from anywhere. This one stays as it is, and
+     * shares with the other what they have in common, as with a {@link #copy}.
+     *
+     * @throws SpineFormatException if the change does not make a spine of this one
+     */
+    public Spine changed(SpineChange change) throws SpineFormatException {
+        Spine next = new Spine(new Levels(), runs.copy());
+        next.nextId = change.nextId();
+        next.since = change.since();
+        next.upper = change.upper();
+        next.snapshot = null;
+        if (!since.lessEqual(next.since) || !upper.lessEqual(next.upper) || nextId > next.nextId) {
+            throw new SpineFormatException(
+                    "it goes back from since ["
+                            + since
+                            + "], upper ["
+                            + upper
+                            + "] and next id "
+                            + nextId
+                            + " to ["
+                            + next.since
+                            + "], ["
+                            + next.upper
+                            + "] and "
+                            + next.nextId);
+        }
+        Map<SpineId, SpineBatch> before = new HashMap<>();
+        batches().forEach(batch -> before.put(batch.id(), batch));
+        for (SpineId id : change.gone()) {
+            HollowBatch part = part(id).orElse(null);
+            if (part == null) {
+                throw new SpineFormatException("part " + id + " is to go, but is not there");
+            }
+            part.runs().forEach(run -> next.runs.remove(run.id()));
+        }
+        Unflatten.restore(change, batches(), next.levels);
+        for (IdHollowBatch part : change.added()) {
+            for (Run run : part.batch().runs()) {
+                if (!next.runs.add(run.id())) {
+                    throw new SpineFormatException(
+                            "part " + part.id() + " with run " + run.id() + ", which occurs twice");
+                }
+            }
+        }
+        String violation =
+                SpineCheck.violation(
+                        next.levels,
+                        next.nextId,
+                        next.since,
+                        next.upper,
+                        batch -> {
+                            SpineBatch same = before.get(batch.id());
+                            return same != null && batch.hasPartsOf(same);
+                        });
+        if (violation != null) {
+            throw new SpineFormatException(violation);
+        }
+        assert next.sound();
+        return next;
+    }
+
+    /** The hollow batch that has exactly this id, if there is one. */
+    public Optional<HollowBatch> part(SpineId id) {
+        for (Level level : levels.all()) {
+            for (SpineBatch batch : level.batches()) {
+                HollowBatch part = batch.part(id);
+                if (part != null) {
+                    return Optional.of(part);
+                }
+            }
+        }
+        return Optional.empty();
     }
 
     /**
@@ -338,10 +457,30 @@ public final class Spine {
      */
     public Optional<String> validate() {
         String violation = SpineCheck.violation(levels, nextId, since, upper);
-        if (violation == null && !runs.equals(new HashSet<>(Replaced.runsOf(flatten().parts())))) {
+        if (violation == null
+                && !runs.isExactly(new HashSet<>(Replaced.runsOf(flatten().parts())))) {
             violation = "the set of runs differs from the runs of the parts";
         }
         return Optional.ofNullable(violation);
+    }
+
+    /**
+     * A spine batch at its level.
+     *
+     * @param level from 0
+     * @param parts oldest first. As long as none of them goes or comes it is the same list.
+     */
+    public record Placed(int level, List<IdHollowBatch> parts) {}
+
+    /** All spine batches, oldest first. */
+    public List<Placed> placed() {
+        List<Placed> placed = new ArrayList<>();
+        for (int level = levels.all().size() - 1; level >= 0; level--) {
+            for (SpineBatch batch : levels.all().get(level).batches()) {
+                placed.add(new Placed(level, batch.parts()));
+            }
+        }
+        return placed;
     }
 
     /** Oldest first. */
@@ -363,7 +502,7 @@ public final class Spine {
         before.forEach(runs::remove);
         Set<RunId> added = new HashSet<>(after);
         boolean twice = added.size() < after.size() || after.stream().anyMatch(runs::contains);
-        runs.addAll(twice ? before : after);
+        (twice ? before : after).forEach(runs::add);
         if (twice) {
             return ApplyResult.NO_MATCH;
         }

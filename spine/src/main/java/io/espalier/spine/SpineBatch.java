@@ -3,6 +3,7 @@ package io.espalier.spine;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the spine takes for one batch: one or more neighbouring hollow batches, listed side by side
@@ -58,16 +59,36 @@ record SpineBatch(
         return new SpineBatch(id, description, parts, newClaimedAtMillis, updateCount);
     }
 
-    boolean isEmpty() {
-        return updateCount == 0;
+    /** The part at a place, if there is one. */
+    @Nullable HollowBatch part(SpineId partId) {
+        int from = 0;
+        int to = parts.size();
+        while (from < to) {
+            int middle = (from + to) >>> 1;
+            IdHollowBatch part = parts.get(middle);
+            if (part.id().equals(partId)) {
+                return part.batch();
+            }
+            if (part.id().first() < partId.first()) {
+                from = middle + 1;
+            } else {
+                to = middle;
+            }
+        }
+        return null;
     }
 
-    int runCount() {
-        int count = 0;
-        for (IdHollowBatch part : parts) {
-            count += part.batch().runs().size();
-        }
-        return count;
+    /**
+     * Whether it has the very parts of another batch, under an equal id and description: then what
+     * was checked of the other holds of this one.
+     */
+    @SuppressWarnings("ReferenceEquality") // comparing all parts is what this is to save
+    boolean hasPartsOf(SpineBatch other) {
+        return parts == other.parts && id.equals(other.id) && description.equals(other.description);
+    }
+
+    boolean isEmpty() {
+        return updateCount == 0;
     }
 
     /**
@@ -75,7 +96,14 @@ record SpineBatch(
      * around it.
      */
     boolean isCompact() {
-        return runCount() <= 1;
+        int count = 0;
+        for (IdHollowBatch part : parts) {
+            count += part.batch().runs().size();
+            if (count > 1) {
+                return false;
+            }
+        }
+        return true;
     }
 
     MergeRequest request() {

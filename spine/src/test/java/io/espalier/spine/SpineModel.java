@@ -28,7 +28,24 @@ final class SpineModel {
     private final List<MergeResult> applied = new ArrayList<>();
     private long since;
 
+    /** What a log would have made of the changes. */
+    private Spine logged = new Spine();
+
     void run(SpinePropertyTest.Call call) throws SpineFormatException {
+        Spine before = spine.copy();
+        FlatSpine flatBefore = before.flatten();
+        runOnly(call);
+        FlatSpine flatAfter = spine.flatten();
+        SpineChange change = spine.changeFrom(before);
+        assertEquals(flatBefore, before.flatten(), "a copy is not what it was");
+        assertEquals(Optional.empty(), before.validate());
+        logged = logged.changed(change);
+        assertEquals(flatAfter, logged.flatten());
+        assertEquals(flatAfter, spine.flatten());
+        assertEquals(Optional.empty(), logged.validate());
+    }
+
+    private void runOnly(SpinePropertyTest.Call call) throws SpineFormatException {
         switch (call.kind()) {
             case PUSH -> push(call.amount(), call.choice());
             case PUSH_EMPTY -> push(0, call.choice());

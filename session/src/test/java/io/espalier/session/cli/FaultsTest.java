@@ -112,15 +112,15 @@ class FaultsTest {
         Path file = store.resolve("STORE");
         ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);
         byte[] original = bytes.array().clone();
-        bytes.putInt(8, 2);
+        bytes.putInt(8, 3);
         CRC32C checksum = new CRC32C();
         checksum.update(bytes.array(), 0, 60);
         bytes.putInt(60, (int) checksum.getValue());
         Files.write(file, bytes.array());
         for (String command : READING) {
-            on(command).said(ExitCode.WRONG_INPUT, "format version 2", "versions up to 1");
+            on(command).said(ExitCode.WRONG_INPUT, "format version 3", "versions up to 2");
         }
-        upsert("a\t2\n").said(ExitCode.WRONG_INPUT, "format version 2");
+        upsert("a\t2\n").said(ExitCode.WRONG_INPUT, "format version 3");
         assertArrayEquals(bytes.array(), Files.readAllBytes(file));
         Files.write(file, original);
         assertEquals("a\t1\n", scan());

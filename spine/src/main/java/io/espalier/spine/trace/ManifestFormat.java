@@ -87,9 +87,14 @@ final class ManifestFormat {
                                 "the file's header has CRC32C 0x%08x, expected 0x%08x",
                                 (int) crc.getValue(), found));
             }
-            if (bytes.getLong(0) != MAGIC || bytes.getInt(8) != StoreFile.FORMAT_VERSION) {
+            int version = bytes.getInt(8);
+            if (bytes.getLong(0) != MAGIC
+                    || version < StoreFile.FORMAT_VERSION_MIN
+                    || version > StoreFile.FORMAT_VERSION) {
                 throw new ManifestState.MalformedException(
                         "the file's header is not that of a manifest of format version "
+                                + StoreFile.FORMAT_VERSION_MIN
+                                + " to "
                                 + StoreFile.FORMAT_VERSION);
             }
             return new Header(

@@ -1,7 +1,5 @@
 package io.espalier.spine.trace;
 
-import java.util.Locale;
-
 /** File names that carry a number. */
 final class Names {
 
@@ -9,6 +7,7 @@ final class Names {
     static final String LOCK = "LOCK";
 
     private static final String BATCH_SUFFIX = ".batch";
+    private static final int BATCH_DIGITS_MIN = 10;
 
     private Names() {}
 
@@ -17,7 +16,9 @@ final class Names {
     }
 
     private static String batchBaseName(long fileId) {
-        return String.format(Locale.ROOT, "%010d", fileId) + BATCH_SUFFIX;
+        // not by a format: opening a store makes the names of all its files
+        String digits = Long.toString(fileId);
+        return "0".repeat(Math.max(0, BATCH_DIGITS_MIN - digits.length())) + digits + BATCH_SUFFIX;
     }
 
     /** The id in the name of a file of the batch folder, or -1 if it is not one of a batch. */
@@ -34,8 +35,13 @@ final class Names {
             return -1;
         }
         String digits = name.substring(prefix.length(), name.length() - suffix.length());
-        if (digits.length() > 18 || !digits.chars().allMatch(c -> c >= '0' && c <= '9')) {
+        if (digits.length() > 18) {
             return -1;
+        }
+        for (int i = 0; i < digits.length(); i++) {
+            if (digits.charAt(i) < '0' || digits.charAt(i) > '9') {
+                return -1;
+            }
         }
         return Long.parseLong(digits);
     }

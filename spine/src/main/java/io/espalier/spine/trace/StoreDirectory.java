@@ -175,13 +175,17 @@ public final class StoreDirectory implements AutoCloseable {
         if (log.store().manifestNumber() > 0) {
             log.takeOver();
         }
-        sweep(/* stateIsDurable= */ false);
+        // listed once: there may be tens of thousands
+        List<String> batchNames = StoreLayout.batchNames(disk);
+        List<StoreLayout.Stray> strays =
+                StoreLayout.strays(disk, log.fileName(), state, batchNames);
+        sweep(strays, /* stateIsDurable= */ false);
         disk.createFolder(Names.BATCH_FOLDER);
-        nextFileId = Math.max(state.nextFileId(), idAfterAllFiles());
+        nextFileId = Math.max(state.nextFileId(), idAfterAll(batchNames));
         log.start();
         boolean done = false;
         try {
-            sweep(/* stateIsDurable= */ true);
+            sweep(strays, /* stateIsDurable= */ true);
             batches.allowDeleting(log.store().term());
             done = true;
         } finally {
@@ -195,9 +199,9 @@ public final class StoreDirectory implements AutoCloseable {
      * An id above those of all files that are there, also those that are about to be swept: a
      * writer that was shut out may still think that they are its own.
      */
-    private long idAfterAllFiles() throws IOException {
+    private static long idAfterAll(List<String> batchNames) {
         long last = -1;
-        for (String name : disk.list(Names.BATCH_FOLDER)) {
+        for (String name : batchNames) {
             long id = Names.batchId(name);
             last = id < FOREIGN_ID_MIN ? Math.max(last, id) : last;
         }
@@ -210,9 +214,9 @@ public final class StoreDirectory implements AutoCloseable {
      * was never synced may vanish, and what it dropped is needed again; one that was cut off may
      * come back, and what it named is needed then.
      */
-    private void sweep(boolean stateIsDurable) throws IOException {
-        for (StoreLayout.Stray stray : StoreLayout.strays(disk, log.fileName(), state)) {
-            if (stray.isOurs() && (stateIsDurable || !stray.isBatch())) {
+    private void sweep(List<StoreLayout.Stray> strays, boolean stateIsDurable) {
+        for (StoreLayout.Stray stray : strays) {
+            if (stray.isOurs() && stateIsDurable == stray.isBatch()) {
                 deleteQuietly(stray.name());
                 sweptFiles++;
             }

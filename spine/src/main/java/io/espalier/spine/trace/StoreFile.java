@@ -26,7 +26,11 @@ record StoreFile(UUID storeId, long term, long manifestNumber, long manifestByte
 
     static final String NAME = "STORE";
     static final String TEMPORARY_NAME = "STORE.tmp";
-    static final int FORMAT_VERSION = 1;
+
+    /** What is written. Version 1 is read, too: its changes of traces hold them whole. */
+    static final int FORMAT_VERSION = 2;
+
+    static final int FORMAT_VERSION_MIN = 1;
 
     /** "ESPALIER" in ASCII. */
     static final long MAGIC = 0x5245494C41505345L;
@@ -121,7 +125,7 @@ record StoreFile(UUID storeId, long term, long manifestNumber, long manifestByte
                         bytes.getLong(MANIFEST_NUMBER_OFFSET),
                         bytes.getLong(MANIFEST_BYTES_OFFSET),
                         bytes.getInt(CLOSED_OFFSET) == 1);
-        if (version < 1
+        if (version < FORMAT_VERSION_MIN
                 || file.term < 1
                 || file.manifestNumber < 1
                 || file.manifestBytes < ManifestFormat.HEADER_BYTES) {

@@ -86,11 +86,17 @@ final class StoreLayout {
      */
     record Stray(String name, boolean isOurs, boolean isBatch) {}
 
+    /** What is in the folder of the batch files. */
+    static List<String> batchNames(Disk disk) throws IOException {
+        return disk.exists(Names.BATCH_FOLDER) ? disk.list(Names.BATCH_FOLDER) : List.of();
+    }
+
     /**
      * The files that are no part of the store: left by a crash, which are ours to delete, or put
      * there by others.
      */
-    static List<Stray> strays(Disk disk, String manifestName, ManifestState state)
+    static List<Stray> strays(
+            Disk disk, String manifestName, ManifestState state, List<String> batchNames)
             throws IOException {
         List<Stray> strays = new ArrayList<>();
         for (String name : disk.list("")) {
@@ -105,12 +111,10 @@ final class StoreLayout {
                     name.equals(StoreFile.TEMPORARY_NAME) || ManifestFormat.fileNumber(name) >= 0;
             strays.add(new Stray(name, isOurs, false));
         }
-        if (disk.exists(Names.BATCH_FOLDER)) {
-            for (String name : disk.list(Names.BATCH_FOLDER)) {
-                long id = Names.batchId(name);
-                if (!Names.isIgnored(name) && (id < 0 || !state.refersTo(id))) {
-                    strays.add(new Stray(Names.BATCH_FOLDER + "/" + name, id >= 0, id >= 0));
-                }
+        for (String name : batchNames) {
+            long id = Names.batchId(name);
+            if (!Names.isIgnored(name) && (id < 0 || !state.refersTo(id))) {
+                strays.add(new Stray(Names.BATCH_FOLDER + "/" + name, id >= 0, id >= 0));
             }
         }
         return strays;

@@ -1,15 +1,17 @@
 package io.espalier.spine.trace;
 
-import io.espalier.spine.FlatSpine;
 import io.espalier.spine.Frontier;
 import io.espalier.spine.IdHollowBatch;
 import io.espalier.spine.PartRef;
 import io.espalier.spine.Spine;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,7 +26,8 @@ public final class Trace {
 
     // guarded by the store's lock
     private Spine spine;
-    private Map<Long, BatchFile> files = new HashMap<>();
+    private List<Held> batches = List.of();
+    private final Map<Long, BatchFile> files = new HashMap<>();
 
     private final ReadHolds holds;
 
@@ -35,7 +38,7 @@ public final class Trace {
         this.id = id;
         this.name = name;
         this.spine = spine;
-        this.current = new TraceSnapshot.Shared(List.of(), List.of(), 0, upper);
+        this.current = new TraceSnapshot.Shared(List.of(), 0, upper);
         this.holds = new ReadHolds(name, epochOf(spine.since()), System::nanoTime);
         Next next = prepare(spine, upper);
         next.install();
@@ -128,13 +131,13 @@ public final class Trace {
 
     /** How many runs a reader has to look into. */
     int runCount() {
-        return current.runs.size();
+        return current.runCount();
     }
 
     /** How many of them hold epochs before {@code epoch}. */
     int runCountBefore(long epoch) {
         int count = 0;
-        for (TraceSnapshot.Part part : current.parts) {
+        for (TraceSnapshot.Part part : current.parts()) {
             count += Long.compareUnsigned(part.lower(), epoch) < 0 ? 1 : 0;
         }
         return count;
@@ -173,7 +176,7 @@ public final class Trace {
      */
     final class Next {
         private final Spine nextSpine;
-        private final Map<Long, BatchFile> nextFiles;
+        private final List<Held> nextBatches;
         private final List<BatchFile> added;
         private final List<BatchFile> gone;
         private final TraceSnapshot.Shared shared;
@@ -181,12 +184,12 @@ public final class Trace {
 
         private Next(
                 Spine nextSpine,
-                Map<Long, BatchFile> nextFiles,
+                List<Held> nextBatches,
                 List<BatchFile> added,
                 List<BatchFile> gone,
                 TraceSnapshot.Shared shared) {
             this.nextSpine = nextSpine;
-            this.nextFiles = nextFiles;
+            this.nextBatches = nextBatches;
             this.added = added;
             this.gone = gone;
             this.shared = shared;
@@ -196,8 +199,9 @@ public final class Trace {
         void install() {
             before = current;
             spine = nextSpine;
-            files = nextFiles;
+            batches = nextBatches;
             current = shared;
+            gone.forEach(file -> files.remove(file.part().fileId()));
         }
 
         /** Lets go of what was listed before; files that nobody reads are deleted. */
@@ -214,48 +218,81 @@ public final class Trace {
         /** As if it had never been. */
         void abandon() {
             shared.release();
+            added.forEach(file -> files.remove(file.part().fileId()));
             BatchFile.releaseAll(added, false);
         }
     }
 
+    /** A batch of the spine, and what readers have of it. */
+    private record Held(Spine.Placed batch, PartGroup group) {
+
+        /** Whether another batch means the same for readers: the very same parts, and its level. */
+        @SuppressWarnings("ReferenceEquality") // comparing all parts is what this is to save
+        boolean isStill(Spine.Placed other) {
+            return batch.level() == other.level() && batch.parts() == other.parts();
+        }
+    }
+
     Next prepare(Spine next, long upper) {
-        FlatSpine flat = next.flatten();
-        Map<Long, BatchFile> listed = new HashMap<>();
+        List<Held> nextBatches = new ArrayList<>();
+        List<PartGroup> made = new ArrayList<>();
         List<BatchFile> added = new ArrayList<>();
-        List<TraceSnapshot.Part> parts = new ArrayList<>();
-        List<BatchFile> held = new ArrayList<>();
-        int position = 0;
-        for (FlatSpine.FlatBatch batch : flat.batches()) {
-            while (position < flat.parts().size()
-                    && batch.id().covers(flat.parts().get(position).id())) {
-                IdHollowBatch part = flat.parts().get(position++);
-                for (PartRef ref : part.batch().parts()) {
-                    BatchFile file = files.get(ref.fileId());
-                    if (file == null) {
-                        file = store.file(ref);
-                        added.add(file);
-                    }
-                    listed.put(ref.fileId(), file);
-                    held.add(file);
-                    parts.add(
-                            new TraceSnapshot.Part(
-                                    file,
-                                    file.fileName(),
-                                    batch.level(),
-                                    epochOf(part.batch().description().lower()),
-                                    epochOf(part.batch().description().upper())));
+        List<Held> dropped = new ArrayList<>(batches);
+        for (Spine.Placed batch : next.placed()) {
+            int still = 0;
+            while (still < dropped.size() && !dropped.get(still).isStill(batch)) {
+                still++;
+            }
+            if (still < dropped.size()) {
+                nextBatches.add(dropped.remove(still));
+            } else {
+                PartGroup group = group(batch, added);
+                made.add(group);
+                nextBatches.add(new Held(batch, group));
+            }
+        }
+        Set<BatchFile> kept = Collections.newSetFromMap(new IdentityHashMap<>());
+        made.forEach(group -> kept.addAll(group.files()));
+        List<BatchFile> gone = new ArrayList<>();
+        for (Held held : dropped) {
+            for (BatchFile file : held.group().files()) {
+                if (!kept.contains(file)) {
+                    gone.add(file);
                 }
             }
         }
-        List<BatchFile> gone = new ArrayList<>();
-        files.forEach((fileId, file) -> {
-            if (!listed.containsKey(fileId)) {
-                gone.add(file);
-            }
-        });
         TraceSnapshot.Shared shared =
-                new TraceSnapshot.Shared(parts, held, epochOf(next.since()), upper);
-        return new Next(next, listed, added, gone, shared);
+                new TraceSnapshot.Shared(
+                        nextBatches.stream().map(Held::group).toList(),
+                        epochOf(next.since()),
+                        upper);
+        PartGroup.releaseAll(made);
+        return new Next(next, List.copyOf(nextBatches), added, gone, shared);
+    }
+
+    /** What readers see of a batch; files that are new are added to the trace's. */
+    private PartGroup group(Spine.Placed batch, List<BatchFile> added) {
+        List<TraceSnapshot.Part> parts = new ArrayList<>();
+        List<BatchFile> held = new ArrayList<>();
+        for (IdHollowBatch part : batch.parts()) {
+            for (PartRef ref : part.batch().parts()) {
+                BatchFile file = files.get(ref.fileId());
+                if (file == null) {
+                    file = store.file(ref);
+                    added.add(file);
+                    files.put(ref.fileId(), file);
+                }
+                held.add(file);
+                parts.add(
+                        new TraceSnapshot.Part(
+                                file,
+                                file.fileName(),
+                                batch.level(),
+                                epochOf(part.batch().description().lower()),
+                                epochOf(part.batch().description().upper())));
+            }
+        }
+        return new PartGroup(parts, held);
     }
 
     private static long epochOf(Frontier frontier) {
@@ -264,9 +301,9 @@ public final class Trace {
 
     /** Lets everything go; readers keep what they hold. */
     void close() {
-        Map<Long, BatchFile> listed = files;
-        files = Map.of();
+        List<BatchFile> listed = List.copyOf(files.values());
+        files.clear();
         current.release();
-        BatchFile.releaseAll(listed.values(), false);
+        BatchFile.releaseAll(listed, false);
     }
 }

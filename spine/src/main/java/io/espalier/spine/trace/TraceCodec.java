@@ -8,6 +8,7 @@ import io.espalier.spine.IdHollowBatch;
 import io.espalier.spine.PartRef;
 import io.espalier.spine.Run;
 import io.espalier.spine.RunId;
+import io.espalier.spine.SpineChange;
 import io.espalier.spine.SpineId;
 import java.io.ByteArrayOutputStream;
 import java.nio.BufferUnderflowException;
@@ -25,7 +26,11 @@ import java.util.OptionalLong;
  */
 final class TraceCodec {
 
-    private static final byte KIND_TRACES = 1;
+    /** Traces as they are. */
+    private static final byte KIND_WHOLE = 1;
+
+    /** Traces by what distinguishes them from what they were. */
+    private static final byte KIND_CHANGED = 2;
 
     /** The longest name of a trace or a part, in bytes. */
     static final int NAME_BYTES_MAX = 255;
@@ -37,9 +42,28 @@ final class TraceCodec {
      *
      * @param upper the first epoch that is not committed afterwards
      * @param nextFileId no file from this on was ever referred to
-     * @param entries the traces that change, whole
+     * @param whole traces as they are afterwards: all of them in a snapshot; in changes of format
+     *     version 1 those that change
+     * @param changed traces that change; not in a snapshot
      */
-    record Change(long upper, long nextFileId, List<TraceState.Entry> entries) {}
+    record Change(long upper, long nextFileId, List<Whole> whole, List<Changed> changed) {
+        Change {
+            whole = List.copyOf(whole);
+            changed = List.copyOf(changed);
+            assert whole.isEmpty() || changed.isEmpty();
+        }
+    }
+
+    /** A trace as it is stored. */
+    record Whole(long id, String name, FlatSpine spine) {}
+
+    /**
+     * What becomes of a trace.
+     *
+     * @param name empty unless the trace is new
+     * @param change from what it was, which is an empty spine if it is new
+     */
+    record Changed(long id, String name, SpineChange change) {}
 
     private TraceCodec() {}
 
@@ -64,14 +88,23 @@ final class TraceCodec {
 
     static byte[] encode(Change change) {
         Output out = new Output();
-        out.put(KIND_TRACES);
+        out.put(change.changed().isEmpty() ? KIND_WHOLE : KIND_CHANGED);
         out.putLong(change.upper());
         out.putLong(change.nextFileId());
-        out.putInt(change.entries().size());
-        for (TraceState.Entry entry : change.entries()) {
-            out.putLong(entry.id());
-            out.putString(entry.name());
-            encode(entry.spine(), out);
+        if (change.changed().isEmpty()) {
+            out.putInt(change.whole().size());
+            for (Whole trace : change.whole()) {
+                out.putLong(trace.id());
+                out.putString(trace.name());
+                encode(trace.spine(), out);
+            }
+        } else {
+            out.putInt(change.changed().size());
+            for (Changed trace : change.changed()) {
+                out.putLong(trace.id());
+                out.putString(trace.name());
+                encode(trace.change(), out);
+            }
         }
         return out.toByteArray();
     }
@@ -80,8 +113,23 @@ final class TraceCodec {
         out.putFrontier(spine.since());
         out.putFrontier(spine.upper());
         out.putLong(spine.nextId());
-        out.putInt(spine.parts().size());
-        for (IdHollowBatch part : spine.parts()) {
+        encode(spine.parts(), out);
+        encode(spine.batches(), spine.merges(), out);
+    }
+
+    private static void encode(SpineChange change, Output out) {
+        out.putFrontier(change.since());
+        out.putFrontier(change.upper());
+        out.putLong(change.nextId());
+        out.putInt(change.gone().size());
+        change.gone().forEach(out::putId);
+        encode(change.added(), out);
+        encode(change.batches(), change.merges(), out);
+    }
+
+    private static void encode(List<IdHollowBatch> parts, Output out) {
+        out.putInt(parts.size());
+        for (IdHollowBatch part : parts) {
             out.putId(part.id());
             out.putDescription(part.batch().description());
             out.putInt(part.batch().runs().size());
@@ -89,15 +137,19 @@ final class TraceCodec {
                 encode(run, out);
             }
         }
-        out.putInt(spine.batches().size());
-        for (FlatSpine.FlatBatch batch : spine.batches()) {
+    }
+
+    private static void encode(
+            List<FlatSpine.FlatBatch> batches, List<FlatSpine.FlatMerge> merges, Output out) {
+        out.putInt(batches.size());
+        for (FlatSpine.FlatBatch batch : batches) {
             out.putId(batch.id());
             out.putInt(batch.level());
             out.putDescription(batch.description());
             out.putOptional(batch.claimedAtMillis());
         }
-        out.putInt(spine.merges().size());
-        for (FlatSpine.FlatMerge merge : spine.merges()) {
+        out.putInt(merges.size());
+        for (FlatSpine.FlatMerge merge : merges) {
             out.putId(merge.id());
             out.putFrontier(merge.since());
             out.putLong(merge.remainingWork());
@@ -174,23 +226,27 @@ final class TraceCodec {
     static Change decode(ByteBuffer in) throws ManifestState.MalformedException {
         try {
             byte kind = in.get();
-            if (kind != KIND_TRACES) {
+            if (kind != KIND_WHOLE && kind != KIND_CHANGED) {
                 throw new ManifestState.MalformedException("a change of kind " + kind);
             }
             long upper = in.getLong();
             long nextFileId = in.getLong();
-            int count = count(in);
-            List<TraceState.Entry> entries = new ArrayList<>();
-            for (int i = 0; i < count; i++) {
+            List<Whole> whole = new ArrayList<>();
+            List<Changed> changed = new ArrayList<>();
+            for (int i = count(in); i > 0; i--) {
                 long id = in.getLong();
                 String name = string(in);
-                entries.add(new TraceState.Entry(id, name, spine(in)));
+                if (kind == KIND_WHOLE) {
+                    whole.add(new Whole(id, name, spine(in)));
+                } else {
+                    changed.add(new Changed(id, name, change(in)));
+                }
             }
             if (in.hasRemaining()) {
                 throw new ManifestState.MalformedException(
                         in.remaining() + " bytes are left over in a change");
             }
-            return new Change(upper, nextFileId, entries);
+            return new Change(upper, nextFileId, whole, changed);
         } catch (BufferUnderflowException e) {
             throw new ManifestState.MalformedException("a change ends too early", e);
         } catch (IllegalArgumentException e) {
@@ -201,9 +257,30 @@ final class TraceCodec {
     }
 
     private static FlatSpine spine(ByteBuffer in) {
-        Frontier since = frontier(in);
-        Frontier upper = frontier(in);
-        long nextId = in.getLong();
+        return new FlatSpine(
+                frontier(in), frontier(in), in.getLong(), parts(in), batches(in), merges(in));
+    }
+
+    private static SpineChange change(ByteBuffer in) {
+        return new SpineChange(
+                frontier(in),
+                frontier(in),
+                in.getLong(),
+                gone(in),
+                parts(in),
+                batches(in),
+                merges(in));
+    }
+
+    private static List<SpineId> gone(ByteBuffer in) {
+        List<SpineId> gone = new ArrayList<>();
+        for (int i = count(in); i > 0; i--) {
+            gone.add(id(in));
+        }
+        return gone;
+    }
+
+    private static List<IdHollowBatch> parts(ByteBuffer in) {
         List<IdHollowBatch> parts = new ArrayList<>();
         for (int i = count(in); i > 0; i--) {
             SpineId id = id(in);
@@ -214,16 +291,24 @@ final class TraceCodec {
             }
             parts.add(new IdHollowBatch(id, new HollowBatch(description, runs)));
         }
+        return parts;
+    }
+
+    private static List<FlatSpine.FlatBatch> batches(ByteBuffer in) {
         List<FlatSpine.FlatBatch> batches = new ArrayList<>();
         for (int i = count(in); i > 0; i--) {
             batches.add(
                     new FlatSpine.FlatBatch(id(in), in.getInt(), description(in), optional(in)));
         }
+        return batches;
+    }
+
+    private static List<FlatSpine.FlatMerge> merges(ByteBuffer in) {
         List<FlatSpine.FlatMerge> merges = new ArrayList<>();
         for (int i = count(in); i > 0; i--) {
             merges.add(new FlatSpine.FlatMerge(id(in), frontier(in), in.getLong()));
         }
-        return new FlatSpine(since, upper, nextId, parts, batches, merges);
+        return merges;
     }
 
     private static Run run(ByteBuffer in) {

@@ -5,6 +5,7 @@ import io.espalier.pager.Pager;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a trace held at one moment: its parts, from the oldest to the newest. It stays readable, and
@@ -46,21 +47,46 @@ public final class TraceSnapshot implements AutoCloseable {
 
     /** What all snapshots of one moment share. */
     static final class Shared {
-        final List<Part> parts;
-        final List<BatchFile> files;
-        final List<Run> runs;
+        private final List<PartGroup> groups;
         final long since;
         final long upper;
+        private final int runCount;
         private final AtomicInteger holders = new AtomicInteger(1);
 
-        /** Takes a hold on each file. */
-        Shared(List<Part> parts, List<BatchFile> files, long since, long upper) {
-            this.parts = List.copyOf(parts);
-            this.files = List.copyOf(files);
-            this.runs = this.parts.stream().map(Part::run).toList();
+        // made when somebody reads; twice if two do at once, which is harmless
+        private @Nullable List<Part> parts;
+        private @Nullable List<Run> runs;
+
+        /** Takes a hold on each group. */
+        Shared(List<PartGroup> groups, long since, long upper) {
+            this.groups = List.copyOf(groups);
             this.since = since;
             this.upper = upper;
-            this.files.forEach(BatchFile::retain);
+            this.runCount = groups.stream().mapToInt(group -> group.parts().size()).sum();
+            this.groups.forEach(PartGroup::retain);
+        }
+
+        /** How many parts there are; each is a run. */
+        int runCount() {
+            return runCount;
+        }
+
+        List<Part> parts() {
+            List<Part> made = parts;
+            if (made == null) {
+                made = groups.stream().flatMap(group -> group.parts().stream()).toList();
+                parts = made;
+            }
+            return made;
+        }
+
+        List<Run> runs() {
+            List<Run> made = runs;
+            if (made == null) {
+                made = parts().stream().map(Part::run).toList();
+                runs = made;
+            }
+            return made;
         }
 
         boolean retain() {
@@ -69,7 +95,7 @@ public final class TraceSnapshot implements AutoCloseable {
 
         void release() {
             if (holders.decrementAndGet() == 0) {
-                BatchFile.releaseAll(files, false);
+                PartGroup.releaseAll(groups);
             }
         }
     }
@@ -100,12 +126,12 @@ public final class TraceSnapshot implements AutoCloseable {
 
     /** The parts, from the oldest to the newest; their times do not overlap. */
     public List<Part> parts() {
-        return shared().parts;
+        return shared().parts();
     }
 
     /** The runs of all parts. */
     public List<Run> runs() {
-        return shared().runs;
+        return shared().runs();
     }
 
     /** The first epoch that can be told from those before it. */
@@ -131,7 +157,7 @@ public final class TraceSnapshot implements AutoCloseable {
         if (Long.compareUnsigned(from, now.since) <= 0 && (from != 0 || now.since != 0)) {
             throw new OutOfHistoryException("snapshot", from - 1, now.since, upper);
         }
-        return new TraceChanges(pager, now.parts, from);
+        return new TraceChanges(pager, now.parts(), from);
     }
 
     @Override

@@ -9,7 +9,6 @@ import io.espalier.spine.MergeRequest;
 import io.espalier.spine.PartRef;
 import io.espalier.spine.Run;
 import io.espalier.spine.Spine;
-import io.espalier.spine.SpineFormatException;
 import io.espalier.spine.disk.Disk;
 import io.espalier.spine.disk.FolderDisk;
 import java.nio.file.Path;
@@ -125,8 +124,9 @@ public final class TraceStore implements AutoCloseable {
     private void restore() {
         synchronized (lock) {
             for (TraceState.Entry entry : state.entries()) {
-                Trace trace =
-                        new Trace(this, entry.id(), entry.name(), spineOf(entry), state.upper());
+                // apart from that of the state, which changes by what is durable alone
+                Spine spine = entry.spine().detached();
+                Trace trace = new Trace(this, entry.id(), entry.name(), spine, state.upper());
                 traces.put(entry.name(), trace);
             }
         }
@@ -134,15 +134,6 @@ public final class TraceStore implements AutoCloseable {
             compactor.start();
             // what a crash, or an ending, left undone; whoever claimed it here is no more
             compaction.waiting(Long.MAX_VALUE).forEach(compactor::add);
-        }
-    }
-
-    private static Spine spineOf(TraceState.Entry entry) {
-        try {
-            return Spine.unflatten(entry.spine());
-        } catch (SpineFormatException e) {
-            // the state has checked it
-            throw new IllegalStateException(e);
         }
     }
 
@@ -156,8 +147,7 @@ public final class TraceStore implements AutoCloseable {
     /** The trace of that name, if it is durable. */
     public Optional<Trace> find(String name) {
         synchronized (lock) {
-            boolean durable = state.entries().stream().anyMatch(e -> e.name().equals(name));
-            return durable ? Optional.ofNullable(traces.get(name)) : Optional.empty();
+            return state.has(name) ? Optional.ofNullable(traces.get(name)) : Optional.empty();
         }
     }
 
@@ -297,7 +287,7 @@ public final class TraceStore implements AutoCloseable {
         Map<Trace, Spine> next = new LinkedHashMap<>();
         for (Map.Entry<Trace, Optional<PartRef>> entry : parts.entrySet()) {
             Trace trace = entry.getKey();
-            Spine spine = copy(trace.spine());
+            Spine spine = trace.spine().copy();
             next.put(trace, spine);
             Frontier advanced = Frontier.of(trace.holds().limit(since));
             if (!advanced.lessEqual(spine.since())) {
@@ -323,28 +313,24 @@ public final class TraceStore implements AutoCloseable {
         }
     }
 
-    private static Spine copy(Spine spine) {
-        try {
-            return Spine.unflatten(spine.flatten());
-        } catch (SpineFormatException e) {
-            throw new IllegalStateException("a spine does not survive its own facts", e);
-        }
-    }
-
     /** Makes spines durable, then visible: all of them, or none. */
     private void install(long nextUpper, Map<Trace, Spine> spines) {
         List<Trace.Next> prepared = new ArrayList<>();
         boolean durable = false;
         boolean installed = false;
         try {
-            List<TraceState.Entry> entries = new ArrayList<>();
+            List<TraceCodec.Changed> changed = new ArrayList<>();
             spines.forEach((trace, spine) -> {
                 prepared.add(trace.prepare(spine, nextUpper));
-                entries.add(new TraceState.Entry(trace.id(), trace.name(), spine.flatten()));
+                String newName = state.has(trace.id()) ? "" : trace.name();
+                changed.add(
+                        new TraceCodec.Changed(
+                                trace.id(), newName, spine.changeFrom(trace.spine())));
             });
             byte[] change =
                     TraceCodec.encode(
-                            new TraceCodec.Change(nextUpper, directory.nextFileId(), entries));
+                            new TraceCodec.Change(
+                                    nextUpper, directory.nextFileId(), List.of(), changed));
             directory.append(List.of(change));
             durable = true;
             prepared.forEach(Trace.Next::install);
@@ -385,7 +371,7 @@ public final class TraceStore implements AutoCloseable {
             if (closed) {
                 return false;
             }
-            Spine spine = copy(trace.spine());
+            Spine spine = trace.spine().copy();
             if (!change.test(spine)) {
                 return false;
             }

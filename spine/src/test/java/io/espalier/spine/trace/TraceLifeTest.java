@@ -365,4 +365,74 @@ class TraceLifeTest {
             assertFalse(store.find("other").isPresent());
         }
     }
+
+    /** Gives a file another version, under a checksum that holds. */
+    private void setVersion(String name, int version) {
+        byte[] bytes = disk.bytes(name);
+        java.nio.ByteBuffer buffer =
+                java.nio.ByteBuffer.wrap(bytes).order(java.nio.ByteOrder.LITTLE_ENDIAN);
+        buffer.putInt(8, version);
+        java.util.zip.CRC32C crc = new java.util.zip.CRC32C();
+        crc.update(bytes, 0, 60);
+        buffer.putInt(60, (int) crc.getValue());
+        disk.setBytes(name, bytes);
+    }
+
+    @Test
+    void aStoreOfFormatVersion1IsReadAndGoesOnInVersion2() {
+        // fails if a store of an earlier version cannot be opened, loses what its last changes say,
+        // or still says that it is of that version when the changes after are of this one
+        try (TraceStore store = open(BY_HAND)) {
+            commit(store, 0, "a", "b");
+            commit(store, 0, "a");
+        }
+        // version 1 wrote its changes whole; its snapshots were what they are
+        TraceState state = new TraceState();
+        try (StoreDirectory directory = StoreDirectory.open(disk, Mode.OPEN, state)) {
+            directory.append(List.of(state.snapshot()));
+            directory.append(List.of(state.snapshot()));
+        }
+        String manifest =
+                disk.files().stream()
+                        .filter(name -> name.startsWith("manifest-"))
+                        .findFirst()
+                        .get();
+        setVersion("STORE", 1);
+        setVersion(manifest, 1);
+        try (TraceStore store = TraceStore.open(disk, Mode.READ_ONLY, pager, BY_HAND)) {
+            assertEquals(List.of("a", "b"), store.names());
+        }
+        assertEquals(1, disk.bytes("STORE")[8]);
+        try (TraceStore store = open(BY_HAND)) {
+            assertEquals(3, store.upper());
+            assertEquals(2, disk.bytes("STORE")[8]);
+            commit(store, 0, "a");
+            assertEquals(
+                    Map.of("k1", "v", "k2", "v", "k3", "v"),
+                    Rows.read(memory, store.find("a").orElseThrow(), 3));
+        }
+        try (TraceStore store = open(BY_HAND)) {
+            assertEquals(Map.of("k1", "v"), Rows.read(memory, store.find("b").orElseThrow(), 3));
+        }
+        assertTrue(TraceStore.verify(disk, pager, damage -> {}).isWhole());
+    }
+
+    @Test
+    void whatACommitWritesDoesNotGrowWithTheParts() {
+        // fails if a record says again what was there before
+        try (TraceStore store = open(BY_HAND)) {
+            for (int i = 0; i < 300; i++) {
+                commit(store, 0, "a");
+            }
+            String manifest =
+                    disk.files().stream()
+                            .filter(name -> name.startsWith("manifest-"))
+                            .findFirst()
+                            .get();
+            long before = disk.bytes(manifest).length;
+            commit(store, 0, "a");
+            long written = disk.bytes(manifest).length - before;
+            assertTrue(written < 2500, written + " bytes");
+        }
+    }
 }
