@@ -66,17 +66,22 @@ final class BatchFolder {
     }
 
     /** Deletes a file, if that is ours to do; the next opening does it otherwise. */
-    synchronized void delete(long id) {
+    void delete(long id) {
+        delete(Names.batch(id));
+    }
+
+    /** The same for any file of the store by its name. */
+    synchronized void delete(String name) {
         if (term == NO_TERM) {
             return;
         }
         try {
             if (StoreFile.read(disk).term() == term) {
-                disk.delete(Names.batch(id));
+                disk.delete(name);
             }
         } catch (IOException | StoreException e) {
             // what is not referenced is swept at the next opening
-            notes.accept(disk.describe(Names.batch(id)) + " cannot be deleted: " + e.getMessage());
+            notes.accept(disk.describe(name) + " cannot be deleted: " + e.getMessage());
         }
     }
 

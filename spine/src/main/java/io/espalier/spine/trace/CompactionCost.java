@@ -1,5 +1,9 @@
 package io.espalier.spine.trace;
 
+import io.espalier.spine.PartRef;
+import io.espalier.spine.Run;
+import java.util.Map;
+
 /** What compaction takes of memory. */
 final class CompactionCost {
 
@@ -23,6 +27,19 @@ final class CompactionCost {
             largest = Math.max(largest, opened.chunkSize(chunk));
         }
         return RUN_BYTES_MIN + largest + opened.index.sizeBytes();
+    }
+
+    /** The same for all parts of a run, which are read as one but opened one by one. */
+    static long ofReading(Run run, Map<Long, BatchFile> held) {
+        long cost = 0;
+        for (PartRef part : run.parts()) {
+            BatchFile file = held.get(part.fileId());
+            if (file == null) {
+                throw new IllegalStateException("file " + part.fileId() + " is not held");
+            }
+            cost += ofReading(file);
+        }
+        return cost;
     }
 
     /** What is left for reading. */

@@ -8,7 +8,9 @@ import io.espalier.spine.Run;
 import io.espalier.spine.RunId;
 import io.espalier.spine.Spine;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /** What compaction asks of a store. The store's lock is held for bookkeeping only. */
@@ -16,6 +18,9 @@ final class CompactionSource {
 
     /** The version that new runs carry. */
     private static final int WRITER_VERSION = 1;
+
+    /** A claim that is over. */
+    private static final long NEVER_MILLIS = 0;
 
     private static final int ROUNDS_MAX = 1000;
 
@@ -146,6 +151,59 @@ final class CompactionSource {
         store.discard(fileId);
     }
 
+    /** How a task is answered; its files are opened for that. */
+    CompactionPlan plan(CompactionTask task) {
+        Map<Long, BatchFile> held = new HashMap<>();
+        try {
+            hold(task).forEach(file -> held.put(file.part().fileId(), file));
+            return held.size() < task.parts().size()
+                    ? new CompactionPlan(List.of(), 0)
+                    : plan(task, held);
+        } finally {
+            BatchFile.releaseAll(held.values(), false);
+        }
+    }
+
+    CompactionPlan plan(CompactionTask task, Map<Long, BatchFile> held) {
+        CompactionPlan plan =
+                CompactionPlan.of(
+                        task.request(), run -> CompactionCost.ofReading(run, held), boundBytes());
+        counters.memoryViolations.add(plan.violations());
+        return plan;
+    }
+
+    /** Whether others work on it. */
+    boolean isTaken(CompactionTask task) {
+        return store.externalCompaction().isTaken(task);
+    }
+
+    /** Ends what others have not answered in time. */
+    void expire() {
+        store.externalCompaction().expire();
+    }
+
+    /** Whether the store itself works on it. */
+    boolean isUnderWay(CompactionTask task) {
+        return store.compactor().isUnderWay(task);
+    }
+
+    /**
+     * What others have let go of is anybody's again.
+     *
+     * @param unclaimed whether their claim still stands
+     */
+    void lookAgain(CompactionRequest request, boolean unclaimed) {
+        for (CompactionTask task : waiting(Long.MAX_VALUE)) {
+            if (request.overlaps(task)) {
+                if (unclaimed) {
+                    store.change(
+                            task.trace(), spine -> spine.claim(task.request().id(), NEVER_MILLIS));
+                }
+                store.compactor().add(task);
+            }
+        }
+    }
+
     // ---- all of it ----------------------------------------------------------------------------
 
     /** Brings what a trace holds now to a single run. */
@@ -162,6 +220,7 @@ final class CompactionSource {
                                 + round
                                 + " rounds of compaction");
             }
+            store.externalCompaction().revoke(trace);
             exert(trace).forEach(compactor::compact);
         }
     }

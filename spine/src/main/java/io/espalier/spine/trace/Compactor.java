@@ -4,7 +4,6 @@ import io.espalier.spine.HollowBatch;
 import io.espalier.spine.MergeResult;
 import io.espalier.spine.PartRef;
 import io.espalier.spine.Run;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Deque;
@@ -13,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
@@ -42,8 +42,8 @@ final class Compactor implements AutoCloseable {
     private final CompactionCounters counters;
     private final ReentrantLock merging = new ReentrantLock();
 
-    /** What is under way, the innermost first. Guarded by merging. */
-    private final Deque<CompactionTask> underWay = new ArrayDeque<>();
+    /** What is under way, the innermost first. Changed under merging, read by anybody. */
+    private final Deque<CompactionTask> underWay = new ConcurrentLinkedDeque<>();
 
     // guarded by this
     private final CompactionQueue queue = new CompactionQueue();
@@ -153,6 +153,7 @@ final class Compactor implements AutoCloseable {
             searchMillis = now + searchEveryMillis();
         }
         try {
+            source.expire();
             source.waiting(clockWentBack ? Long.MAX_VALUE : now - source.leaseMillis())
                     .forEach(this::add);
         } catch (IllegalStateException e) {
@@ -201,10 +202,18 @@ final class Compactor implements AutoCloseable {
         merging.lock();
         try {
             Optional<CompactionTask> task = source.refreshed(asked);
-            return task.isPresent() && isFree(task.get()) && compactAll(task.get());
+            return task.isPresent()
+                    && isFree(task.get())
+                    && !source.isTaken(task.get())
+                    && compactAll(task.get());
         } finally {
             merging.unlock();
         }
+    }
+
+    /** Whether something of a task is being compacted. */
+    boolean isUnderWay(CompactionTask task) {
+        return !isFree(task);
     }
 
     private boolean isFree(CompactionTask task) {
@@ -222,10 +231,7 @@ final class Compactor implements AutoCloseable {
                 // it has just been compacted by others; look again
                 return true;
             }
-            CompactionPlan plan =
-                    CompactionPlan.of(
-                            task.request(), run -> costBytes(run, held), source.boundBytes());
-            counters.memoryViolations.add(plan.violations());
+            CompactionPlan plan = source.plan(task, held);
             boolean several = plan.pieces().size() > 1;
             for (CompactionPlan.Piece piece : plan.pieces()) {
                 counters.pieces.increment();
@@ -256,18 +262,6 @@ final class Compactor implements AutoCloseable {
             }
         }
         return inputs;
-    }
-
-    private static long costBytes(Run run, Map<Long, BatchFile> held) {
-        long cost = 0;
-        for (PartRef part : run.parts()) {
-            BatchFile file = held.get(part.fileId());
-            if (file == null) {
-                throw new IllegalStateException("file " + part.fileId() + " is not held");
-            }
-            cost += CompactionCost.ofReading(file);
-        }
-        return cost;
     }
 
     /** Whether it was wanted, and not stopped on the way. The inputs are let go. */
@@ -339,7 +333,10 @@ final class Compactor implements AutoCloseable {
                 small =
                         queue.poll(
                                 source.nowMillis(),
-                                task -> task.updateCount() <= most && isFree(task));
+                                task ->
+                                        task.updateCount() <= most
+                                                && isFree(task)
+                                                && !source.isTaken(task));
                 if (small == null) {
                     return;
                 }

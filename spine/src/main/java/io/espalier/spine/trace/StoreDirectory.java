@@ -362,6 +362,33 @@ public final class StoreDirectory implements AutoCloseable {
         }
     }
 
+    /** An id for a batch file that somebody else writes; as used as those of our own. */
+    synchronized long allotFileId() {
+        checkWritable();
+        return nextFileId++;
+    }
+
+    /**
+     * Makes a file that somebody else has written and synced a batch file.
+     *
+     * @param source its name until now
+     * @return whether it is one now; false if there is no such file
+     * @throws StoreException if the disk refuses
+     */
+    synchronized boolean adopt(String source, long id) {
+        checkWritable();
+        try {
+            if (!disk.exists(source)) {
+                return disk.exists(Names.batch(id));
+            }
+            disk.rename(source, Names.batch(id));
+            batchFolderDirty = true;
+            return true;
+        } catch (IOException e) {
+            throw failed(source, "taking over a batch file", e);
+        }
+    }
+
     /** What a failure means while a batch file is written. */
     StoreException batchFailed(long id, String doing, IOException e) {
         return failed(Names.batch(id), doing, e);

@@ -104,6 +104,7 @@ final class StoreLayout {
                     || name.equals(Names.LOCK)
                     || name.equals(manifestName)
                     || name.equals(Names.BATCH_FOLDER + "/")
+                    || name.equals(Names.COMPACTION_FOLDER + "/")
                     || Names.isIgnored(name)) {
                 continue;
             }

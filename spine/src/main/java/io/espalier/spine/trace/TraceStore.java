@@ -45,6 +45,7 @@ public final class TraceStore implements AutoCloseable {
     private final LongSupplier clockMillis;
     private final CompactionSource compaction;
     private final Compactor compactor;
+    private final ExternalCompaction external;
 
     private final Object lock = new Object();
     // guarded by lock
@@ -71,6 +72,12 @@ public final class TraceStore implements AutoCloseable {
         this.clockMillis = clockMillis;
         this.compaction = new CompactionSource(this);
         this.compactor = new Compactor(compaction);
+        this.external =
+                new ExternalCompaction(
+                        this,
+                        compaction,
+                        directory,
+                        new CompactionFolder(directory.disk(), directory.batches()));
     }
 
     /**
@@ -129,6 +136,9 @@ public final class TraceStore implements AutoCloseable {
                 Trace trace = new Trace(this, entry.id(), entry.name(), spine, state.upper());
                 traces.put(entry.name(), trace);
             }
+        }
+        if (!directory.isReadOnly()) {
+            external.restore();
         }
         if (options.compaction() && !directory.isReadOnly()) {
             compactor.start();
@@ -242,6 +252,13 @@ public final class TraceStore implements AutoCloseable {
 
     long nowMillis() {
         return clockMillis.getAsLong();
+    }
+
+    /** Whether the manifest names a file. */
+    boolean refersTo(long fileId) {
+        synchronized (lock) {
+            return state.refersTo(fileId);
+        }
     }
 
     BatchFile file(PartRef part) {
@@ -378,6 +395,11 @@ public final class TraceStore implements AutoCloseable {
             install(upper, Map.of(trace, spine));
             return true;
         }
+    }
+
+    /** Compactions that others do. */
+    public ExternalCompaction externalCompaction() {
+        return external;
     }
 
     CompactionSource compaction() {

@@ -33,6 +33,13 @@
  * (where a torn tail is told from damage) and {@code ManifestWriter} for the bytes, which {@code
  * docs/format.md} draws; {@link io.espalier.spine.trace.StoreException} for what can go wrong.
  *
+ * <p>Compaction is beside the store: {@code CompactionSource} is all that it asks of it, {@code
+ * CompactionPlan} cuts a request into pieces that fit into memory, {@code CompactionJob} merges,
+ * {@code Compactor} does so on a thread of the store; {@link
+ * io.espalier.spine.trace.ExternalCompaction} hands {@link
+ * io.espalier.spine.trace.CompactionRequest}s out to {@link
+ * io.espalier.spine.trace.CompactionWorker}s anywhere.
+ *
  * <p>No type here opens a file except through {@link io.espalier.spine.disk.Disk}.
  */
 @NullMarked

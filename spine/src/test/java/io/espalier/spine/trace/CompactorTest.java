@@ -200,10 +200,10 @@ class CompactorTest {
                 commit(store);
             }
         }
-        disk.setCapacityBytes(disk.usedBytes() + 4000);
-        try (TraceStore store = open(RUNNING)) {
+        try (TraceStore store = open(RUNNING.withCompaction(false))) {
             disk.setCapacityBytes(disk.usedBytes());
-            clock.addAndGet(CompactionQueue.RETRY_MILLIS_MAX);
+            store.compactor().start();
+            store.compaction().waiting(Long.MAX_VALUE).forEach(store.compactor()::add);
             await(() -> store.compactionStats().failures() > 0);
             disk.setCapacityBytes(Long.MAX_VALUE);
             await(() -> {
