@@ -273,7 +273,13 @@ final class NativeStore implements Store {
                 }
                 all.add(
                         new StoreStats.TableStats(
-                                name, updates, bytes, snapshot.since(), snapshot.upper(), parts));
+                                name,
+                                updates,
+                                bytes,
+                                snapshot.since(),
+                                snapshot.upper(),
+                                parts,
+                                StatsSections.batches(trace.flatSpine())));
             }
         }
         return StatsSections.of(directory, lastEpoch(), all, memory, pager, traces);

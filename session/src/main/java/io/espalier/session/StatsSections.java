@@ -3,9 +3,12 @@ package io.espalier.session;
 import io.espalier.memory.NativeMemory;
 import io.espalier.pager.Pager;
 import io.espalier.pager.SpillStats;
+import io.espalier.spine.FlatSpine;
+import io.espalier.spine.SpineText;
 import io.espalier.spine.trace.CompactionStats;
 import io.espalier.spine.trace.TraceStore;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 
 /** Gathers what the floors below say of themselves into the statistics of a store. */
@@ -46,6 +49,34 @@ final class StatsSections {
                         latency("backPressureLatency", spill.writers().backPressureLatency()),
                         files(spill),
                         compaction(traces.compactionStats())));
+    }
+
+    /** The batches of a spine. */
+    static List<StoreStats.BatchStats> batches(FlatSpine spine) {
+        List<String> lines = SpineText.batches(spine);
+        List<StoreStats.BatchStats> all = new ArrayList<>();
+        int next = 0;
+        for (FlatSpine.FlatBatch batch : spine.batches()) {
+            int first = next;
+            long updates = 0;
+            while (next < spine.parts().size() && batch.id().covers(spine.parts().get(next).id())) {
+                updates += spine.parts().get(next).batch().updateCount();
+                next++;
+            }
+            long workLeft = -1;
+            for (FlatSpine.FlatMerge merge : spine.merges()) {
+                workLeft = merge.id().covers(batch.id()) ? merge.remainingWork() : workLeft;
+            }
+            all.add(
+                    new StoreStats.BatchStats(
+                            lines.get(all.size()),
+                            batch.level(),
+                            next - first,
+                            updates,
+                            workLeft,
+                            batch.claimedAtMillis().orElse(-1)));
+        }
+        return all;
     }
 
     private static StoreStats.Section spill(SpillStats spill) {

@@ -41,14 +41,44 @@ public record StoreStats(
      * @param since the first epoch that can be read
      * @param upper the first epoch that is not yet committed
      * @param parts its durable parts, from the oldest to the newest
+     * @param batches the batches of its spine, which the parts lie in, from the oldest to the
+     *     newest
      */
     public record TableStats(
-            String name, long updates, long bytes, long since, long upper, List<PartStats> parts) {
+            String name,
+            long updates,
+            long bytes,
+            long since,
+            long upper,
+            List<PartStats> parts,
+            List<BatchStats> batches) {
 
         public TableStats {
             parts = List.copyOf(parts);
+            batches = List.copyOf(batches);
         }
     }
+
+    /**
+     * One batch of a spine: neighbouring parts that count as one, and are compacted together.
+     *
+     * @param text as {@code espalier debug spine} shows it: {@code [id][lower][upper][since]
+     *     parts/updates names}
+     * @param level its level; 0 holds the smallest
+     * @param parts how many parts it lists, those without updates too
+     * @param updates how many updates they hold
+     * @param workLeft how many updates have still to be committed or worked ahead until it becomes
+     *     one with the other batch of its level; -1 if it is alone there
+     * @param claimedAtMillis when its compaction was claimed, by the clock of the system; -1 if
+     *     nobody compacts it
+     */
+    public record BatchStats(
+            String text,
+            int level,
+            long parts,
+            long updates,
+            long workLeft,
+            long claimedAtMillis) {}
 
     /**
      * One durable part of a table: a run of epochs.

@@ -68,6 +68,37 @@ class StoreStatsTest {
         }
     }
 
+    @Test
+    void tablesTellHowTheirBatchesStand() {
+        // fails if a batch is missing, its level or its updates are another's, or the work that is
+        // left of a merge is lost
+        try (Store store = open(false)) {
+            for (int i = 0; i < 2; i++) {
+                for (int key = 0; key < 100; key++) {
+                    store.table().put(bytes("key" + i + "-" + key), bytes("v"));
+                }
+                store.commit();
+            }
+            StoreStats.TableStats table = store.stats().tables().getFirst();
+            List<StoreStats.BatchStats> batches = table.batches();
+            assertEquals(2, batches.size(), batches.toString());
+            for (int i = 0; i < 2; i++) {
+                StoreStats.BatchStats batch = batches.get(i);
+                assertTrue(
+                        batch.text()
+                                .matches(
+                                        "\\[%d-%d\\]\\[\\d\\]\\[%d\\]\\[\\d*\\] 1/100 b\\d+"
+                                                .formatted(i, i + 1, i + 2)),
+                        batch.text());
+                assertEquals(7, batch.level());
+                assertEquals(1, batch.parts());
+                assertEquals(100, batch.updates());
+                assertEquals(200, batch.workLeft());
+                assertEquals(-1, batch.claimedAtMillis());
+            }
+        }
+    }
+
     private static long value(StoreStats stats, String section, String name) {
         Object value =
                 stats.sections().stream()

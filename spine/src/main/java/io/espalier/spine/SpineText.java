@@ -15,18 +15,31 @@ public final class SpineText {
      * @return {@code <empty>} alone if there is none
      */
     public static List<String> batches(Spine spine) {
+        return batches(spine.flatten());
+    }
+
+    /** The same of a spine that was flattened: the lines are in the order of its batches. */
+    public static List<String> batches(FlatSpine flat) {
         List<String> lines = new ArrayList<>();
-        for (SpineBatch batch : spine.batches()) {
+        int next = 0;
+        for (FlatSpine.FlatBatch batch : flat.batches()) {
+            int first = next;
+            long updateCount = 0;
+            while (next < flat.parts().size() && batch.id().covers(flat.parts().get(next).id())) {
+                updateCount =
+                        Amounts.add(updateCount, flat.parts().get(next).batch().updateCount());
+                next++;
+            }
             lines.add(
                     "["
                             + batch.id()
                             + "]"
                             + batch.description()
                             + " "
-                            + batch.parts().size()
+                            + (next - first)
                             + "/"
-                            + batch.updateCount()
-                            + names(batch.parts()));
+                            + updateCount
+                            + names(flat.parts().subList(first, next)));
         }
         return lines.isEmpty() ? List.of("<empty>") : List.copyOf(lines);
     }

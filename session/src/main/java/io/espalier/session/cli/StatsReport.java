@@ -1,10 +1,12 @@
 package io.espalier.session.cli;
 
 import io.espalier.session.StoreStats;
+import io.espalier.session.StoreStats.BatchStats;
 import io.espalier.session.StoreStats.MemoryStats;
 import io.espalier.session.StoreStats.PartStats;
 import io.espalier.session.StoreStats.Section;
 import io.espalier.session.StoreStats.TableStats;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -15,6 +17,7 @@ import java.util.Map;
 final class StatsReport {
 
     private static final double NANOS_PER_MILLI = 1e6;
+    private static final int SPINE_CHARS_MAX = 120;
 
     private StatsReport() {}
 
@@ -72,7 +75,31 @@ final class StatsReport {
             }
             text.append(parts);
         }
+        if (!table.batches().isEmpty()) {
+            TextTable batches =
+                    new TextTable("  ").heading("level", "work left", "claimed", "spine");
+            for (BatchStats batch : table.batches()) {
+                batches.row(
+                        batch.level(),
+                        batch.workLeft() < 0 ? "" : batch.workLeft(),
+                        batch.claimedAtMillis() < 0
+                                ? ""
+                                : Instant.ofEpochMilli(batch.claimedAtMillis()),
+                        shortened(batch.text()));
+            }
+            text.append(batches);
+        }
         return text.toString();
+    }
+
+    /** A batch's text without the names that would make the line too long. */
+    private static String shortened(String text) {
+        if (text.length() <= SPINE_CHARS_MAX) {
+            return text;
+        }
+        int end = text.lastIndexOf(' ', SPINE_CHARS_MAX);
+        long left = text.substring(end).chars().filter(c -> c == ' ').count();
+        return text.substring(0, end) + " and " + left + " more";
     }
 
     /** A section as text: sizes and times in units that people read. */
@@ -140,6 +167,18 @@ final class StatsReport {
             parts.add(of);
         }
         json.put("parts", parts);
+        List<Object> batches = new ArrayList<>();
+        for (BatchStats batch : table.batches()) {
+            Map<String, Object> of = new LinkedHashMap<>();
+            of.put("text", batch.text());
+            of.put("level", batch.level());
+            of.put("parts", batch.parts());
+            of.put("updates", batch.updates());
+            of.put("workLeft", batch.workLeft());
+            of.put("claimedAtMillis", batch.claimedAtMillis());
+            batches.add(of);
+        }
+        json.put("batches", batches);
         return json;
     }
 }

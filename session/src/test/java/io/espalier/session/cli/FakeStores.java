@@ -203,7 +203,17 @@ final class FakeStores implements Stores {
                                                     changes.size(),
                                                     1,
                                                     1,
-                                                    content.epoch + 1)))));
+                                                    content.epoch + 1)),
+                                    List.of(
+                                            new StoreStats.BatchStats(
+                                                    "[0-2][0][1][0] 2/1 b1",
+                                                    2,
+                                                    2,
+                                                    changes.size(),
+                                                    12,
+                                                    1_700_000_000_000L),
+                                            new StoreStats.BatchStats(
+                                                    "[2-3][1][2][0] 1/0", 2, 1, 0, 12, -1)))));
             return new StoreStats(
                     directory,
                     1,

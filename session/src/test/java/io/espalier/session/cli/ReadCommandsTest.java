@@ -200,6 +200,9 @@ class ReadCommandsTest {
                 table default: 1 updates, 5.0 MiB, readable as of epochs 0 to 1
                   level  epochs  updates  chunks     size  file
                       2    1..1        1       1  5.0 MiB  default.part
+                  level  work left               claimed  spine
+                      2         12  2023-11-14T22:13:20Z  [0-2][0][1][0] 2/1 b1
+                      2         12                        [2-3][1][2][0] 1/0
 
                 memory
                   budget    64MiB
@@ -244,6 +247,24 @@ class ReadCommandsTest {
                           "chunks": 1,
                           "lower": 1,
                           "upper": 2
+                        }
+                      ],
+                      "batches": [
+                        {
+                          "text": "[0-2][0][1][0] 2/1 b1",
+                          "level": 2,
+                          "parts": 2,
+                          "updates": 1,
+                          "workLeft": 12,
+                          "claimedAtMillis": 1700000000000
+                        },
+                        {
+                          "text": "[2-3][1][2][0] 1/0",
+                          "level": 2,
+                          "parts": 1,
+                          "updates": 0,
+                          "workLeft": 12,
+                          "claimedAtMillis": -1
                         }
                       ]
                     }

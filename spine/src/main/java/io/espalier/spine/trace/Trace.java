@@ -1,5 +1,6 @@
 package io.espalier.spine.trace;
 
+import io.espalier.spine.FlatSpine;
 import io.espalier.spine.Frontier;
 import io.espalier.spine.IdHollowBatch;
 import io.espalier.spine.PartRef;
@@ -127,6 +128,11 @@ public final class Trace {
     /** The first epoch that can be told from those before it. */
     public long since() {
         return current.since;
+    }
+
+    /** How its batches stand to each other now: levels, merges, claims. */
+    public FlatSpine flatSpine() {
+        return store.flatSpine(this);
     }
 
     /** How many runs a reader has to look into. */

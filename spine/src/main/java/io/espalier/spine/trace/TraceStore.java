@@ -3,6 +3,7 @@ package io.espalier.spine.trace;
 import io.espalier.memory.NativeMemory;
 import io.espalier.pager.Pager;
 import io.espalier.spine.Description;
+import io.espalier.spine.FlatSpine;
 import io.espalier.spine.Frontier;
 import io.espalier.spine.HollowBatch;
 import io.espalier.spine.MergeRequest;
@@ -240,6 +241,12 @@ public final class TraceStore implements AutoCloseable {
     /** What compaction has done so far. */
     public CompactionStats compactionStats() {
         return compactor.stats();
+    }
+
+    FlatSpine flatSpine(Trace trace) {
+        synchronized (lock) {
+            return trace.spine().flatten();
+        }
     }
 
     BatchFileWriter newFile() {
