@@ -17,7 +17,7 @@ final class PeersBench implements Bench {
     static final String NAME = "peers";
 
     private static final int UPDATES_MIN = 1_000;
-    private static final int UPDATES_MAX = 5_000_000;
+    private static final int UPDATES_MAX = 10_000_000;
 
     @Override
     public String name() {

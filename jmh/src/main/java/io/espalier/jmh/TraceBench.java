@@ -26,6 +26,8 @@ final class TraceBench implements Bench {
     private static final Set<String> SHAPES =
             new LinkedHashSet<>(
                     List.of(TraceData.Kind.INSERT.label(), TraceData.Kind.OVERWRITE.label(), OPEN));
+    private static final Set<String> STORES =
+            new LinkedHashSet<>(List.of("espalier", "rocksdb", "lmdb"));
 
     @Override
     public String name() {
@@ -34,7 +36,7 @@ final class TraceBench implements Bench {
 
     @Override
     public String synopsis() {
-        return "[--only SHAPE[,SHAPE]] [--updates N] [--batch N] [--parts N] [--json FILE]";
+        return "[--only WORD[,WORD]] [--updates N] [--batch N] [--parts N] [--json FILE]";
     }
 
     @Override
@@ -44,8 +46,11 @@ final class TraceBench implements Bench {
         one key in a hundred and scans, with the files out of the page cache and in it. written is
         what the process wrote to disk for each byte of rows, space what the files take for each byte
         of the compacted store. ratio is theirs by ours.
-        --only     insert: new keys in no order; overwrite: a fifth as many keys, set again and again;
-                   open: a store of many parts of 10 MiB, nearly all of it sparse
+        --only     shapes, stores, or both; all of those of which none is named
+                   insert     new keys in no order
+                   overwrite  a fifth as many keys, set again and again
+                   open       a store of many parts of 10 MiB, nearly all of it sparse
+                   espalier, rocksdb, lmdb
         --updates  how many updates are committed, %d to %d; %d unless told
                    (LMDB is left out above %d)
         --batch    how many updates a commit has; %d unless told
@@ -67,6 +72,7 @@ final class TraceBench implements Bench {
         int batch = BATCH_DEFAULT;
         int parts = PARTS_DEFAULT;
         Set<String> shapes = SHAPES;
+        Set<String> stores = STORES;
         Path json = null;
         while (arguments.hasNext()) {
             String option = arguments.next();
@@ -74,7 +80,11 @@ final class TraceBench implements Bench {
                 case "--updates" -> updates = arguments.number(UPDATES_MIN, UPDATES_MAX);
                 case "--batch" -> batch = arguments.number(1, 1_000_000);
                 case "--parts" -> parts = arguments.number(1, 100_000);
-                case "--only" -> shapes = only(arguments.value());
+                case "--only" -> {
+                    Set<String> words = words(arguments.value());
+                    shapes = only(SHAPES, words);
+                    stores = only(STORES, words);
+                }
                 case "--json" -> json = arguments.file();
                 default -> throw arguments.unknown(option);
             }
@@ -94,7 +104,7 @@ final class TraceBench implements Bench {
                 TraceRow.heading());
         for (TraceData.Kind kind : TraceData.Kind.values()) {
             if (shapes.contains(kind.label())) {
-                new TraceIngest(kind, updates, batch, report).run(stores(updates));
+                new TraceIngest(kind, updates, batch, report).run(openers(stores, updates));
             }
         }
         if (shapes.contains(OPEN)) {
@@ -103,25 +113,42 @@ final class TraceBench implements Bench {
         report.finish();
     }
 
-    private static List<TraceIngest.Opener> stores(int updates) {
-        List<TraceIngest.Opener> stores = new ArrayList<>();
-        stores.add(() -> new EspalierTracePeer(true));
-        stores.add(RocksTracePeer::new);
-        if (updates <= LMDB_UPDATES_MAX) {
-            stores.add(LmdbTracePeer::new);
-        }
-        return stores;
-    }
-
-    private static Set<String> only(String names) throws UsageException {
-        Set<String> wanted = new LinkedHashSet<>(List.of(names.split(",", -1)));
-        for (String name : wanted) {
-            if (!SHAPES.contains(name)) {
-                throw new UsageException(
-                        "--only '%s': no shape '%s'; there is: %s"
-                                .formatted(names, name, String.join(", ", SHAPES)));
+    private static List<TraceIngest.Opener> openers(Set<String> stores, int updates) {
+        List<TraceIngest.Opener> openers = new ArrayList<>();
+        for (String store : stores) {
+            switch (store) {
+                case "espalier" -> openers.add(() -> new EspalierTracePeer(true));
+                case "rocksdb" -> openers.add(RocksTracePeer::new);
+                default -> {
+                    if (updates <= LMDB_UPDATES_MAX) {
+                        openers.add(LmdbTracePeer::new);
+                    }
+                }
             }
         }
-        return wanted;
+        return openers;
+    }
+
+    private static Set<String> words(String names) throws UsageException {
+        Set<String> words = new LinkedHashSet<>(List.of(names.split(",", -1)));
+        for (String word : words) {
+            if (!SHAPES.contains(word) && !STORES.contains(word)) {
+                throw new UsageException(
+                        "--only '%s': no shape or store '%s'; there is: %s, %s"
+                                .formatted(
+                                        names,
+                                        word,
+                                        String.join(", ", SHAPES),
+                                        String.join(", ", STORES)));
+            }
+        }
+        return words;
+    }
+
+    /** Those that are named; all if none is. */
+    private static Set<String> only(Set<String> all, Set<String> words) {
+        Set<String> named = new LinkedHashSet<>(all);
+        named.retainAll(words);
+        return named.isEmpty() ? all : named;
     }
 }
