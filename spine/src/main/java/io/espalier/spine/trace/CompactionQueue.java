@@ -1,8 +1,8 @@
 package io.espalier.spine.trace;
 
-import java.util.ArrayDeque;
-import java.util.Deque;
+import java.util.ArrayList;
 import java.util.Iterator;
+import java.util.List;
 import java.util.OptionalLong;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -30,7 +30,7 @@ final class CompactionQueue {
      */
     record Waiting(CompactionTask task, int failures, long dueMillis) {}
 
-    private final Deque<Waiting> waiting = new ArrayDeque<>();
+    private final List<Waiting> waiting = new ArrayList<>();
     private long dropped;
 
     int size() {
@@ -49,9 +49,30 @@ final class CompactionQueue {
         waiting.clear();
     }
 
-    /** Adds a request, in the place of those that it covers; it inherits their patience. */
+    /**
+     * Adds a request, in the place of those that it covers. If one of them has failed it has to
+     * wait as well.
+     */
     void add(CompactionTask task, long nowMillis) {
-        add(new Waiting(task, 0, nowMillis));
+        add(task, nowMillis, nowMillis);
+    }
+
+    /**
+     * The same, but it is not due before {@code dueMillis}, or before one that it covers would have
+     * been: a small request waits for a wider one, that has a file and its syncs less for each of
+     * them.
+     */
+    void add(CompactionTask task, long nowMillis, long dueMillis) {
+        assert dueMillis >= nowMillis;
+        add(new Waiting(task, 0, dueMillis));
+    }
+
+    /** Makes small requests due, since somebody waits for fewer runs. */
+    void hurry(long nowMillis) {
+        waiting.replaceAll(next ->
+                next.failures() > 0 || next.dueMillis() <= nowMillis
+                        ? next
+                        : new Waiting(next.task(), 0, nowMillis));
     }
 
     /** Adds what has just failed once more. */
@@ -72,7 +93,10 @@ final class CompactionQueue {
             }
             if (added.task().covers(other.task())) {
                 failures = Math.max(failures, other.failures());
-                due = Math.max(due, other.dueMillis());
+                due =
+                        other.failures() > 0
+                                ? Math.max(due, other.dueMillis())
+                                : failures > 0 ? due : Math.min(due, other.dueMillis());
                 others.remove();
             }
         }

@@ -91,7 +91,10 @@ final class CompactionSource {
      */
     List<MergeRequest> claim(Spine spine, List<MergeRequest> requests, boolean hadUpdates) {
         long now = nowMillis();
-        List<MergeRequest> claimed = requests;
+        List<MergeRequest> claimed =
+                Garbage.isTooMuch(spine, options().garbagePercentMax())
+                        ? gathered(spine, requests)
+                        : requests;
         if (claimed.isEmpty() && hadUpdates) {
             List<MergeRequest> old = spine.requestsBefore(now - leaseMillis(), 0);
             claimed = old.isEmpty() ? List.of() : List.of(old.getFirst());
@@ -233,27 +236,35 @@ final class CompactionSource {
     private List<CompactionTask> exert(Trace trace) {
         synchronized (store.lock()) {
             store.checkOpen();
-            store.change(
-                    trace,
-                    spine -> {
-                        boolean worked = false;
-                        for (int i = 0; i < EXERTIONS_MAX && !coversAllRuns(spine, trace); i++) {
-                            worked |= spine.exert(Math.max(1, 2 * spine.updateCount())).worked();
-                        }
-                        return worked;
-                    });
+            store.change(trace, CompactionSource::gather);
             return trace.spine().requestsBefore(Long.MAX_VALUE, 0).stream()
                     .map(request -> new CompactionTask(trace, request))
                     .toList();
         }
     }
 
-    private static boolean coversAllRuns(Spine spine, Trace trace) {
+    /** Makes neighbours meet until one request covers all runs; whether that took anything. */
+    private static boolean gather(Spine spine) {
+        boolean worked = false;
+        for (int i = 0; i < EXERTIONS_MAX && !coversAllRuns(spine); i++) {
+            worked |= spine.exert(Math.max(1, 2 * spine.updateCount())).worked();
+        }
+        return worked;
+    }
+
+    /** The request for all runs, unless what was asked for has it in already. */
+    private static List<MergeRequest> gathered(Spine spine, List<MergeRequest> requests) {
+        gather(spine);
+        List<MergeRequest> all = spine.requestsBefore(Long.MAX_VALUE, 0);
+        return all.isEmpty() ? requests : all;
+    }
+
+    private static boolean coversAllRuns(Spine spine) {
         List<MergeRequest> requests = spine.requestsBefore(Long.MAX_VALUE, 0);
         return requests.size() == 1
                 && requests.getFirst().inputs().stream()
                                 .mapToInt(input -> input.batch().runs().size())
                                 .sum()
-                        == trace.runCount();
+                        == spine.snapshot().stream().mapToInt(batch -> batch.runs().size()).sum();
     }
 }

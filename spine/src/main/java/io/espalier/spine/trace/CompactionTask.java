@@ -7,6 +7,11 @@ import java.util.List;
 /** A compaction that is worthwhile: a request of a trace's spine. */
 record CompactionTask(Trace trace, MergeRequest request) {
 
+    /** Fewer runs than this, and not many updates: the price is that of the files. */
+    private static final int SMALL_RUNS = 8;
+
+    private static final long SMALL_UPDATES = 1 << 18;
+
     /** Whether both want something of the same batches. */
     boolean overlaps(CompactionTask other) {
         return trace == other.trace
@@ -22,6 +27,12 @@ record CompactionTask(Trace trace, MergeRequest request) {
     /** How many updates the inputs have. */
     long updateCount() {
         return request.inputs().stream().mapToLong(i -> i.batch().updateCount()).sum();
+    }
+
+    /** Whether it pays to wait for a request that covers it. */
+    boolean isSmall() {
+        long runs = request.inputs().stream().mapToLong(i -> i.batch().runs().size()).sum();
+        return runs > 0 && runs < SMALL_RUNS && updateCount() < SMALL_UPDATES;
     }
 
     /** What is stored of the inputs, in order. */

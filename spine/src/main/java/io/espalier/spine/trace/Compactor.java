@@ -79,7 +79,9 @@ final class Compactor implements AutoCloseable {
         if (thread == null || stopped) {
             return;
         }
-        queue.add(task, source.nowMillis());
+        long now = source.nowMillis();
+        long patience = task.isSmall() ? source.options().compactionPatienceMillis() : 0;
+        queue.add(task, now, now + patience);
         notifyAll();
     }
 
@@ -91,6 +93,8 @@ final class Compactor implements AutoCloseable {
                 && failure == null
                 && trace.runCount() > runsMax
                 && (busy > 0 || !queue.isEmpty())) {
+            queue.hurry(source.nowMillis());
+            notifyAll();
             try {
                 wait();
             } catch (InterruptedException e) {

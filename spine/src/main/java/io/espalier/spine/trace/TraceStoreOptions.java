@@ -13,18 +13,32 @@ import io.espalier.columnar.ChainBuilder;
  *     three compactions may be under way at once.
  * @param compactionLeaseMillis for how long a request that somebody has claimed is left to them;
  *     then it is taken up again
+ * @param compactionPatienceMillis so long a request for few and small runs waits for a wider one,
+ *     which comes soon while there are commits and does the work of several; 0 to answer each at
+ *     once
+ * @param garbagePercentMax so many updates for a hundred rows may be there only because they are
+ *     not folded yet, before everything is compacted at once: what it saves of room it costs in
+ *     writing. Held history does not count.
  */
 public record TraceStoreOptions(
         long chunkBytes,
         boolean compaction,
         long compactionMemoryBytes,
-        long compactionLeaseMillis) {
+        long compactionLeaseMillis,
+        long compactionPatienceMillis,
+        int garbagePercentMax) {
 
     /** 64 MiB. */
     public static final long COMPACTION_MEMORY_BYTES_DEFAULT = 64L << 20;
 
     /** One minute. */
     public static final long COMPACTION_LEASE_MILLIS_DEFAULT = 60_000;
+
+    /** One second. */
+    public static final long COMPACTION_PATIENCE_MILLIS_DEFAULT = 1000;
+
+    /** Two updates for each five rows. */
+    public static final int GARBAGE_PERCENT_MAX_DEFAULT = 40;
 
     public TraceStoreOptions {
         if (chunkBytes < 1 || chunkBytes > 1L << 28) {
@@ -39,6 +53,18 @@ public record TraceStoreOptions(
             throw new IllegalArgumentException(
                     "a lease of " + compactionLeaseMillis + " ms; give 1 or more");
         }
+        if (compactionPatienceMillis < 0
+                || compactionPatienceMillis > CompactionQueue.RETRY_MILLIS_MAX) {
+            throw new IllegalArgumentException(
+                    "a patience of "
+                            + compactionPatienceMillis
+                            + " ms; give 0 to "
+                            + CompactionQueue.RETRY_MILLIS_MAX);
+        }
+        if (garbagePercentMax < 1) {
+            throw new IllegalArgumentException(
+                    "garbage of " + garbagePercentMax + " percent; give 1 or more");
+        }
     }
 
     /** Chunks of 2 MiB, compacted in the background. */
@@ -47,30 +73,74 @@ public record TraceStoreOptions(
                 ChainBuilder.TARGET_BYTES_DEFAULT,
                 true,
                 COMPACTION_MEMORY_BYTES_DEFAULT,
-                COMPACTION_LEASE_MILLIS_DEFAULT);
+                COMPACTION_LEASE_MILLIS_DEFAULT,
+                COMPACTION_PATIENCE_MILLIS_DEFAULT,
+                GARBAGE_PERCENT_MAX_DEFAULT);
     }
 
     /** These options with chunks of another size. */
     public TraceStoreOptions withChunkBytes(long chunkBytes) {
         return new TraceStoreOptions(
-                chunkBytes, compaction, compactionMemoryBytes, compactionLeaseMillis);
+                chunkBytes,
+                compaction,
+                compactionMemoryBytes,
+                compactionLeaseMillis,
+                compactionPatienceMillis,
+                garbagePercentMax);
     }
 
     /** These options with or without compaction in the background. */
     public TraceStoreOptions withCompaction(boolean compaction) {
         return new TraceStoreOptions(
-                chunkBytes, compaction, compactionMemoryBytes, compactionLeaseMillis);
+                chunkBytes,
+                compaction,
+                compactionMemoryBytes,
+                compactionLeaseMillis,
+                compactionPatienceMillis,
+                garbagePercentMax);
     }
 
     /** These options with another bound on the memory of a compaction. */
     public TraceStoreOptions withCompactionMemoryBytes(long compactionMemoryBytes) {
         return new TraceStoreOptions(
-                chunkBytes, compaction, compactionMemoryBytes, compactionLeaseMillis);
+                chunkBytes,
+                compaction,
+                compactionMemoryBytes,
+                compactionLeaseMillis,
+                compactionPatienceMillis,
+                garbagePercentMax);
     }
 
     /** These options with another lease. */
     public TraceStoreOptions withCompactionLeaseMillis(long compactionLeaseMillis) {
         return new TraceStoreOptions(
-                chunkBytes, compaction, compactionMemoryBytes, compactionLeaseMillis);
+                chunkBytes,
+                compaction,
+                compactionMemoryBytes,
+                compactionLeaseMillis,
+                compactionPatienceMillis,
+                garbagePercentMax);
+    }
+
+    /** These options with another bound on what may be folded and is not. */
+    public TraceStoreOptions withGarbagePercentMax(int garbagePercentMax) {
+        return new TraceStoreOptions(
+                chunkBytes,
+                compaction,
+                compactionMemoryBytes,
+                compactionLeaseMillis,
+                compactionPatienceMillis,
+                garbagePercentMax);
+    }
+
+    /** These options with another patience. */
+    public TraceStoreOptions withCompactionPatienceMillis(long compactionPatienceMillis) {
+        return new TraceStoreOptions(
+                chunkBytes,
+                compaction,
+                compactionMemoryBytes,
+                compactionLeaseMillis,
+                compactionPatienceMillis,
+                garbagePercentMax);
     }
 }

@@ -112,6 +112,29 @@ class CompactionQueueTest {
     }
 
     @Test
+    void aSmallRequestWaitsForAWiderOneUnlessSomebodyHurries() {
+        queue.add(task(0, 2), 0, 100);
+        assertNull(queue.poll(99, task -> true));
+        // fails if a stream of requests, each wider than the last, is never answered
+        queue.add(task(0, 4), 50, 150);
+        assertNull(queue.poll(99, task -> true));
+        assertEquals(new SpineId(0, 4), poll(100).task().request().id());
+        // a wider one that need not wait does not
+        queue.add(task(4, 6), 100, 200);
+        queue.add(task(4, 8), 110);
+        assertEquals(new SpineId(4, 8), poll(110).task().request().id());
+        // fails if a writer that waits for fewer runs waits for nothing
+        queue.add(task(8, 9), 110, 200);
+        queue.hurry(120);
+        assertEquals(new SpineId(8, 9), poll(120).task().request().id());
+        // what failed is not hurried
+        queue.add(task(0, 9), 120);
+        queue.addFailed(poll(120), 120);
+        queue.hurry(121);
+        assertNull(queue.poll(121, task -> true));
+    }
+
+    @Test
     void whatFindsNoRoomIsCounted() {
         // fails if the queue grows without a bound, or drops silently
         for (int i = 0; i < CompactionQueue.WAITING_MAX + 7; i++) {

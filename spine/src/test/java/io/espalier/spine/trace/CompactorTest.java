@@ -29,7 +29,10 @@ import org.junit.jupiter.api.io.TempDir;
 class CompactorTest {
 
     private static final TraceStoreOptions BY_HAND =
-            TraceStoreOptions.defaults().withCompaction(false).withChunkBytes(400);
+            TraceStoreOptions.defaults()
+                    .withCompaction(false)
+                    .withCompactionPatienceMillis(0)
+                    .withChunkBytes(400);
 
     /** So short that the compactor looks around all the time. */
     private static final TraceStoreOptions RUNNING =
