@@ -18,19 +18,33 @@ import java.util.List;
 public final class LatestValues implements AutoCloseable {
 
     private static final long ABSENT = -1;
+    private static final long UNDECIDED = -2;
+
+    /**
+     * A filter is asked when there are so many updates for each probe: where probes lie dense,
+     * galloping from one to the next is as cheap as asking.
+     */
+    private static final long SPARSE = 16;
+
     private static final long KEPT_BYTES_MAX = 4L << 20;
 
     private final NativeMemory memory;
     private final NativeBuffer values;
     private final TrieView view = new TrieView();
 
-    /** For each probe where its value starts in the buffer, or {@link #ABSENT}. */
+    /** For each probe where its value starts, or {@link #ABSENT}, or {@link #UNDECIDED}. */
     private long[] starts = {};
 
     private long[] sizes = {};
 
     /** The probes that no run has decided yet, ascending. */
     private int[] open = {};
+
+    /** Those of them that a run's filter lets pass. */
+    private int[] sifted = {};
+
+    private long[] hashes = {};
+    private boolean hashed;
 
     private long bytesMax;
 
@@ -68,7 +82,8 @@ public final class LatestValues implements AutoCloseable {
             open = new int[count];
         }
         values.clear(KEPT_BYTES_MAX);
-        Arrays.fill(starts, 0, count, ABSENT);
+        Arrays.fill(starts, 0, count, UNDECIDED);
+        hashed = false;
         for (int i = 0; i < count; i++) {
             open[i] = i;
         }
@@ -87,11 +102,50 @@ public final class LatestValues implements AutoCloseable {
      * Decides what one run can; returns how many probes are left, at the front of {@link #open}.
      */
     private int read(Run run, Column probes, int count, long asOf) {
+        int[] some = open;
+        int someCount = count;
+        if (run.updateCount() / SPARSE >= count && run.hasFilter()) {
+            hash(probes);
+            someCount = run.sift(probes, hashes, open, count, sifted);
+            some = sifted;
+        }
+        if (someCount == 0) {
+            return count;
+        }
+        return read(run, probes, some, someCount, asOf) ? dropDecided(count) : count;
+    }
+
+    /** Hashes the probes when the first filter asks for it. */
+    private void hash(Column probes) {
+        if (!hashed) {
+            hashed = true;
+            int count = (int) probes.count();
+            if (hashes.length < count) {
+                hashes = new long[starts.length];
+                sifted = new int[starts.length];
+            }
+            KeyHashes.hash(probes, count, hashes);
+        }
+    }
+
+    /** Leaves of the open probes those that are not decided. */
+    private int dropDecided(int count) {
         int kept = 0;
+        for (int i = 0; i < count; i++) {
+            int probe = open[i];
+            open[kept] = probe;
+            kept += starts[probe] == UNDECIDED ? 1 : 0;
+        }
+        return kept;
+    }
+
+    /** Looks up some probes in one run; whether it decides any. */
+    private boolean read(Run run, Column probes, int[] some, int count, long asOf) {
+        boolean any = false;
         int next = 0;
         long chunk = 0;
         while (next < count && fits()) {
-            chunk = run.seek(probes, open[next], chunk);
+            chunk = run.seek(probes, some[next], chunk);
             if (chunk == run.chunkCount()) {
                 break;
             }
@@ -100,7 +154,7 @@ public final class LatestValues implements AutoCloseable {
                 long keyCount = view.keyCount();
                 long key = 0;
                 while (next < count && fits()) {
-                    int probe = open[next];
+                    int probe = some[next];
                     key = keys.gallop(key, keyCount, probes, probe);
                     if (key == keyCount) {
                         break;
@@ -111,16 +165,15 @@ public final class LatestValues implements AutoCloseable {
                                     && ((key < keyCount - 1 || chunk == run.chunkCount() - 1)
                                             ? decide(key, probe, asOf)
                                             : decideAcross(run, probes, probe, asOf));
-                    if (!decided) {
-                        open[kept++] = probe;
+                    if (decided) {
+                        any = true;
+                        starts[probe] = Math.max(starts[probe], ABSENT);
                     }
                 }
             }
             chunk++;
         }
-        int rest = count - next;
-        System.arraycopy(open, next, open, kept, rest);
-        return kept + rest;
+        return any;
     }
 
     /** Looks at a key whose group ends in the chunk; whether that decides. */
@@ -167,12 +220,12 @@ public final class LatestValues implements AutoCloseable {
             while (cursor.next() && cursor.keyEquals(probes, probe)) {
                 loses |= cursor.sum() < 0;
                 if (cursor.sum() > 0) {
-                    gain(starts[probe], 0, cursor.sum());
+                    gain(Math.max(starts[probe], ABSENT), 0, cursor.sum());
                     take(probe, cursor.vals(), cursor.val());
                 }
             }
         }
-        return loses || starts[probe] != ABSENT;
+        return loses || starts[probe] >= 0;
     }
 
     private void take(int probe, Column vals, long val) {
@@ -184,7 +237,7 @@ public final class LatestValues implements AutoCloseable {
 
     /** Whether a probe has a value. */
     public boolean isPresent(int probe) {
-        return starts[probe] != ABSENT;
+        return starts[probe] >= 0;
     }
 
     /** The segment that holds the values. */

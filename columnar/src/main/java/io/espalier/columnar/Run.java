@@ -33,6 +33,27 @@ public interface Run {
      */
     ChunkPin open(long index, TrieView view);
 
+    /** Whether {@link #sift} knows of keys that are not here. */
+    default boolean hasFilter() {
+        return false;
+    }
+
+    /**
+     * Leaves of some probes those whose keys may be here, as far as that is known without opening a
+     * chunk.
+     *
+     * @param probes ascending
+     * @param hashes the {@linkplain KeyHashes#hash hash} of each probe
+     * @param some indexes of probes, ascending
+     * @param count how many
+     * @param kept where the indexes go that are left, in their order; another array
+     * @return how many are left
+     */
+    default int sift(Column probes, long[] hashes, int[] some, int count, int[] kept) {
+        System.arraycopy(some, 0, kept, 0, count);
+        return count;
+    }
+
     /** The fences of chunk {@code index} if they are known without opening it. */
     default @Nullable Fence fence(long index) {
         return null;

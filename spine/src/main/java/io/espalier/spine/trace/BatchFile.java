@@ -52,13 +52,22 @@ final class BatchFile implements Run {
         final MemorySegment segment;
         final long offset;
         final TrieView index;
+
+        /** Null if the file has none. */
+        final @Nullable KeyFilters filters;
+
         private final AtomicLongArray checked;
 
-        Opened(MappedFile file, MemorySegment segment, TrieView index) {
+        Opened(
+                MappedFile file,
+                MemorySegment segment,
+                TrieView index,
+                @Nullable KeyFilters filters) {
             this.file = file;
             this.segment = segment;
             this.offset = file.offset();
             this.index = index;
+            this.filters = filters;
             this.checked = new AtomicLongArray(Math.toIntExact((index.valCount() + 63) >>> 6));
         }
 
@@ -178,8 +187,7 @@ final class BatchFile implements Run {
         MappedFile file = map(path);
         boolean done = false;
         try {
-            TrieView index = BatchFileCheck.checkStructure(this, file);
-            Opened made = new Opened(file, pager.memory().segment(), index);
+            Opened made = BatchFileCheck.checkStructure(this, file);
             opened = made;
             done = true;
             return made;
@@ -260,6 +268,32 @@ final class BatchFile implements Run {
             throw closed();
         }
         return found;
+    }
+
+    @Override
+    public boolean hasFilter() {
+        return opened().filters != null;
+    }
+
+    @Override
+    public int sift(Column probes, long[] hashes, int[] some, int count, int[] kept) {
+        Opened current = opened();
+        KeyFilters filters = current.filters;
+        if (filters == null) {
+            return Run.super.sift(probes, hashes, some, count, kept);
+        }
+        int left;
+        try {
+            left = filters.sift(this, current.index, probes, hashes, some, count, kept);
+        } catch (IndexOutOfBoundsException e) {
+            throw opened == current ? e : closed();
+        }
+        // as above
+        VarHandle.acquireFence();
+        if (opened != current) {
+            throw closed();
+        }
+        return left;
     }
 
     @Override

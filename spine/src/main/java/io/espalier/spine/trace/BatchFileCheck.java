@@ -4,6 +4,7 @@ import io.espalier.columnar.Column;
 import io.espalier.columnar.ImageException;
 import io.espalier.columnar.TrieType;
 import io.espalier.columnar.TrieView;
+import io.espalier.memory.Bytes;
 import io.espalier.memory.Checksums;
 import io.espalier.memory.Layouts;
 import io.espalier.pager.DamagedPageException;
@@ -32,30 +33,38 @@ final class BatchFileCheck {
     }
 
     /**
-     * Checks header, footer and fence index.
+     * Checks header, footer, fence index and the directory of the filters.
      *
-     * @return the index
+     * @return the file, with its index
      * @throws StoreException.Damaged if they are not as they were written
      */
-    static TrieView checkStructure(BatchFile batch, MappedFile file) {
-        checkHeader(batch, file);
+    static BatchFile.Opened checkStructure(BatchFile batch, MappedFile file) {
+        int version = checkHeader(batch, file);
         MemorySegment segment = batch.pager().memory().segment();
         PartRef part = batch.part();
         long size = part.sizeBytes();
         long footerAt = size - BatchFileFormat.FOOTER_BYTES;
         long footer = file.offset() + footerAt;
-        checkFooter(batch, file, footerAt);
+        checkFooter(batch, file, footerAt, version);
         long indexAt = segment.get(Layouts.LONG, footer + BatchFileFormat.FOOTER_INDEX_AT);
         long indexSize = segment.get(Layouts.LONG, footer + BatchFileFormat.FOOTER_INDEX_SIZE_AT);
         long chunks = segment.get(Layouts.LONG, footer + BatchFileFormat.FOOTER_CHUNKS_AT);
         long updates = segment.get(Layouts.LONG, footer + BatchFileFormat.FOOTER_UPDATES_AT);
         long diffSum = segment.get(Layouts.LONG, footer + BatchFileFormat.FOOTER_DIFF_SUM_AT);
+        long directoryAt = segment.get(Layouts.LONG, footer + BatchFileFormat.FOOTER_DIRECTORY_AT);
+        long directorySize =
+                segment.get(Layouts.LONG, footer + BatchFileFormat.FOOTER_DIRECTORY_SIZE_AT);
         if (segment.get(Layouts.LONG, footer + BatchFileFormat.FOOTER_SIZE_AT) != size
                 || updates != part.updateCount()
                 || part.diffSum().orElse(diffSum) != diffSum
                 || indexAt < BatchFileFormat.HEADER_BYTES
                 || indexSize < 0
-                || indexAt + indexSize != footerAt) {
+                || indexAt + indexSize
+                        != (version == BatchFileFormat.VERSION_PLAIN ? footerAt : directoryAt)
+                || directorySize < 0
+                || (version == BatchFileFormat.VERSION_PLAIN
+                        ? directoryAt != 0 || directorySize != 0
+                        : directoryAt < indexAt || directoryAt + directorySize != footerAt)) {
             throw batch.damaged(footerAt, "the footer does not fit the file, or the manifest");
         }
         load(batch, file, indexAt, indexSize);
@@ -71,11 +80,45 @@ final class BatchFileCheck {
                     indexAt,
                     "the fence index has " + index.valCount() + " chunks, expected " + chunks);
         }
-        checkPlaces(batch, segment, index, indexAt);
-        return index;
+        KeyFilters filters =
+                version == BatchFileFormat.VERSION_PLAIN
+                        ? null
+                        : checkDirectory(batch, file, directoryAt, directorySize);
+        checkPlaces(batch, segment, index, filters, indexAt);
+        return new BatchFile.Opened(file, segment, index, filters);
     }
 
-    private static void checkHeader(BatchFile batch, MappedFile file) {
+    private static KeyFilters checkDirectory(BatchFile batch, MappedFile file, long at, long size) {
+        MemorySegment segment = batch.pager().memory().segment();
+        long offset = file.offset() + at;
+        if (size < FilterFormat.DIRECTORY_HEAD_BYTES) {
+            throw batch.damaged(at, "the directory of the filters has " + size + " bytes");
+        }
+        load(batch, file, at, size);
+        int found = segment.get(Layouts.INT, offset + FilterFormat.CHECKSUM_AT);
+        int sum =
+                Checksums.crc32c(
+                        segment,
+                        offset + FilterFormat.COVERED_FROM,
+                        size - FilterFormat.COVERED_FROM);
+        if (sum != found || segment.get(Layouts.LONG, offset) != FilterFormat.DIRECTORY_MAGIC) {
+            throw batch.damaged(
+                    at,
+                    "the directory of the filters has CRC32C "
+                            + hex(sum)
+                            + ", expected "
+                            + hex(found));
+        }
+        int count = segment.get(Layouts.INT, offset + FilterFormat.DIRECTORY_COUNT_AT);
+        long expected = FilterFormat.DIRECTORY_HEAD_BYTES + (long) count * FilterFormat.ENTRY_BYTES;
+        if (count < 1 || size != expected) {
+            throw batch.damaged(
+                    at, "the directory names " + count + " filters in " + size + " bytes");
+        }
+        return new KeyFilters(segment, file, offset, count);
+    }
+
+    private static int checkHeader(BatchFile batch, MappedFile file) {
         MemorySegment segment = batch.pager().memory().segment();
         long base = file.offset();
         load(batch, file, 0, BatchFileFormat.HEADER_BYTES);
@@ -94,11 +137,21 @@ final class BatchFileCheck {
                             + hex(found)
                             + "; the file is not a batch file, or its header is damaged");
         }
-        checkVersion(batch, segment.get(Layouts.INT, base + BatchFileFormat.HEADER_VERSION_AT), 0);
+        int version = segment.get(Layouts.INT, base + BatchFileFormat.HEADER_VERSION_AT);
+        if (version < BatchFileFormat.VERSION_PLAIN || version > BatchFileFormat.VERSION) {
+            throw batch.damaged(
+                    0,
+                    "the file has format version "
+                            + version
+                            + ", expected one up to "
+                            + BatchFileFormat.VERSION);
+        }
         checkId(batch, segment.get(Layouts.LONG, base + BatchFileFormat.HEADER_ID_AT), 0);
+        return version;
     }
 
-    private static void checkFooter(BatchFile batch, MappedFile file, long footerAt) {
+    private static void checkFooter(
+            BatchFile batch, MappedFile file, long footerAt, int headerVersion) {
         MemorySegment segment = batch.pager().memory().segment();
         long footer = file.offset() + footerAt;
         load(batch, file, footerAt, BatchFileFormat.FOOTER_BYTES);
@@ -113,19 +166,15 @@ final class BatchFileCheck {
                     footerAt, "the footer has CRC32C " + hex(sum) + ", expected " + hex(found));
         }
         int version = segment.get(Layouts.INT, footer + BatchFileFormat.FOOTER_VERSION_AT);
-        checkVersion(batch, version, footerAt);
-        checkId(batch, segment.get(Layouts.LONG, footer + BatchFileFormat.FOOTER_ID_AT), footerAt);
-    }
-
-    private static void checkVersion(BatchFile batch, int version, long at) {
-        if (version != BatchFileFormat.VERSION) {
+        if (version != headerVersion) {
             throw batch.damaged(
-                    at,
-                    "the file has format version "
+                    footerAt,
+                    "the footer has format version "
                             + version
-                            + ", expected "
-                            + BatchFileFormat.VERSION);
+                            + ", expected that of the header, "
+                            + headerVersion);
         }
+        checkId(batch, segment.get(Layouts.LONG, footer + BatchFileFormat.FOOTER_ID_AT), footerAt);
     }
 
     private static void checkId(BatchFile batch, long id, long at) {
@@ -135,9 +184,14 @@ final class BatchFileCheck {
         }
     }
 
-    /** Checks that the chunks tile the file from the header to the index. */
+    /** Checks that the chunks, and the filters between, tile the file from header to index. */
     private static void checkPlaces(
-            BatchFile batch, MemorySegment segment, TrieView index, long indexAt) {
+            BatchFile batch,
+            MemorySegment segment,
+            TrieView index,
+            @Nullable KeyFilters filters,
+            long indexAt) {
+        int section = 0;
         long next = BatchFileFormat.HEADER_BYTES;
         for (long chunk = 0; chunk < index.valCount(); chunk++) {
             if (index.vals().sizeOf(chunk) != BatchFileFormat.ENTRY_BYTES) {
@@ -168,10 +222,44 @@ final class BatchFileCheck {
                                 + next);
             }
             next = offset + bytes;
+            if (filters != null
+                    && section < filters.count()
+                    && filters.chunkEnd(section) == chunk + 1) {
+                next = checkSection(batch, filters, section++, next, indexAt);
+            }
+        }
+        if (filters != null
+                && (section < filters.count()
+                        || filters.chunkEnd(section - 1) != index.valCount())) {
+            throw batch.damaged(
+                    indexAt,
+                    "the directory names "
+                            + filters.count()
+                            + " filters, of which "
+                            + section
+                            + " are in their places");
         }
         if (next != indexAt) {
             throw batch.damaged(indexAt, "the chunks end at " + next + ", expected " + indexAt);
         }
+    }
+
+    /** Checks that a filter is where it belongs; where it ends. */
+    private static long checkSection(
+            BatchFile batch, KeyFilters filters, int section, long expected, long indexAt) {
+        long at = filters.at(section);
+        long size = filters.sizeBytes(section);
+        if (at != expected || size < FilterFormat.sizeBytesMin(at) || size > indexAt - at) {
+            throw batch.damaged(
+                    indexAt,
+                    "the directory places a filter at "
+                            + at
+                            + " with "
+                            + size
+                            + " bytes, expected "
+                            + expected);
+        }
+        return at + size;
     }
 
     /** Checks that a chunk is a whole image, of the type of the file. */
@@ -188,7 +276,7 @@ final class BatchFileCheck {
         }
     }
 
-    private static void load(BatchFile batch, MappedFile file, long from, long size) {
+    static void load(BatchFile batch, MappedFile file, long from, long size) {
         try {
             file.load(from, size);
         } catch (DamagedPageException e) {
@@ -196,7 +284,7 @@ final class BatchFileCheck {
         }
     }
 
-    private static String hex(int checksum) {
+    static String hex(int checksum) {
         return "0x" + Integer.toHexString(checksum);
     }
 
@@ -286,11 +374,31 @@ final class BatchFileCheck {
         if (Column.compare(opened.index.keys(), fence, view.keys(), view.keyCount() - 1) != 0) {
             throw batch.damaged(at, "the chunk's last key is not that of the fence index");
         }
+        checkFilter(batch, opened, chunk, view);
         if (entry(opened, chunk, BatchFileFormat.ENTRY_UPDATES_AT) != view.updateCount()
                 || entry(opened, chunk, BatchFileFormat.ENTRY_TIME_MIN_AT) != view.timeMin()
                 || entry(opened, chunk, BatchFileFormat.ENTRY_TIME_MAX_AT) != view.timeMax()) {
             throw batch.damaged(
                     at, "the chunk's updates or times are not those of the fence index");
+        }
+    }
+
+    /** Checks that no key is there which a filter denies. */
+    private static void checkFilter(
+            BatchFile batch, BatchFile.Opened opened, long chunk, TrieView view) {
+        KeyFilters filters = opened.filters;
+        if (filters == null) {
+            return;
+        }
+        int section = filters.sectionOf(chunk);
+        filters.check(batch, section);
+        Column keys = view.keys();
+        for (long key = 0; key < view.keyCount(); key++) {
+            long hash = Bytes.hash(keys.segment(), keys.offsetOf(key), keys.sizeOf(key));
+            if (!filters.mayHold(section, hash)) {
+                throw batch.damaged(
+                        filters.at(section), "the filter denies key " + key + " of chunk " + chunk);
+            }
         }
     }
 

@@ -33,6 +33,7 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
     private final MemorySegment segment;
     private final BatchTarget file;
     private final ChainBuilder index;
+    private final FilterWriter filters;
     private @Nullable Lease indexImage;
     private final Lease entry;
     private long chunkCount;
@@ -49,7 +50,7 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
     private long syncBytes = Long.MAX_VALUE;
     private long syncedBytes;
 
-    private BatchFileWriter(NativeMemory memory, BatchTarget file, Lease entry) {
+    private BatchFileWriter(NativeMemory memory, BatchTarget file, Lease entry, long sectionKeys) {
         this.segment = memory.segment();
         this.file = file;
         this.entry = entry;
@@ -58,6 +59,7 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
                         new TrieBuilder(memory, TrieType.BYTES_TO_BYTES),
                         INDEX_BYTES_MAX,
                         this::takeIndex);
+        this.filters = new FilterWriter(memory, sectionKeys);
     }
 
     /**
@@ -67,12 +69,17 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
      * @throws StoreException if the disk refuses
      */
     static BatchFileWriter create(NativeMemory memory, BatchTarget file) {
+        return create(memory, file, FilterWriter.KEYS_MAX);
+    }
+
+    /** The same with sections of the filter of another size. */
+    static BatchFileWriter create(NativeMemory memory, BatchTarget file, long sectionKeys) {
         Lease entry = null;
         BatchFileWriter writer = null;
         boolean done = false;
         try {
             entry = memory.allocate(BatchFileFormat.FOOTER_BYTES);
-            writer = new BatchFileWriter(memory, file, entry);
+            writer = new BatchFileWriter(memory, file, entry, sectionKeys);
             writer.writeHeader();
             done = true;
             return writer;
@@ -132,12 +139,22 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
             timeMin = least(timeMin, view.timeMin());
             timeMax = Long.compareUnsigned(timeMax, view.timeMax()) < 0 ? view.timeMax() : timeMax;
             diffSum += view.diffSum();
+            filters.add(view);
+            if (filters.isFull()) {
+                writeFilter();
+            }
         }
         if (file.sizeBytes() - syncedBytes >= syncBytes) {
             torn = true;
             file.sync();
             torn = false;
             syncedBytes = file.sizeBytes();
+        }
+    }
+
+    private void writeFilter() {
+        try (Lease section = filters.section(file.sizeBytes(), chunkCount)) {
+            append(section.offset(), section.sizeBytes());
         }
     }
 
@@ -183,8 +200,17 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
         if (image == null) {
             throw new IllegalStateException("a batch file holds at least one chunk");
         }
+        if (!filters.isEmpty()) {
+            writeFilter();
+        }
         long indexAt = file.sizeBytes();
         append(image.offset(), image.sizeBytes());
+        long directoryAt = file.sizeBytes();
+        long directoryBytes;
+        try (Lease directory = filters.directory()) {
+            directoryBytes = directory.sizeBytes();
+            append(directory.offset(), directoryBytes);
+        }
         long sizeBytes = file.sizeBytes() + BatchFileFormat.FOOTER_BYTES;
         long at = entry.offset();
         segment.asSlice(at, BatchFileFormat.FOOTER_BYTES).fill((byte) 0);
@@ -199,6 +225,8 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
         segment.set(Layouts.LONG, at + BatchFileFormat.FOOTER_TIME_MIN_AT, timeMin);
         segment.set(Layouts.LONG, at + BatchFileFormat.FOOTER_TIME_MAX_AT, timeMax);
         segment.set(Layouts.LONG, at + BatchFileFormat.FOOTER_DIFF_SUM_AT, diffSum);
+        segment.set(Layouts.LONG, at + BatchFileFormat.FOOTER_DIRECTORY_AT, directoryAt);
+        segment.set(Layouts.LONG, at + BatchFileFormat.FOOTER_DIRECTORY_SIZE_AT, directoryBytes);
         int covered = BatchFileFormat.FOOTER_BYTES - BatchFileFormat.FOOTER_VERSION_AT;
         segment.set(
                 Layouts.INT,
@@ -235,6 +263,7 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
         closed = true;
         try {
             index.close();
+            filters.close();
             if (indexImage != null) {
                 indexImage.close();
             }

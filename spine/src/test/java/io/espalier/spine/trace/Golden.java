@@ -29,4 +29,16 @@ final class Golden {
         }
         assertEquals(expected, found.toString(), resource);
     }
+
+    /** The bytes of a golden file. */
+    static byte[] bytes(String name) throws IOException {
+        try (InputStream in =
+                Golden.class.getResourceAsStream("/io/espalier/spine/golden/" + name + ".hex")) {
+            if (in == null) {
+                throw new IOException("there is no golden file " + name);
+            }
+            String text = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+            return HexFormat.of().parseHex(text.replace("\n", ""));
+        }
+    }
 }

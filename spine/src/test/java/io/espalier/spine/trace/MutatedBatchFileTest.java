@@ -4,6 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.espalier.columnar.ColumnBuilder;
+import io.espalier.columnar.ColumnType;
+import io.espalier.columnar.KeyHashes;
+import io.espalier.columnar.Run;
 import io.espalier.memory.Layouts;
 import io.espalier.memory.MemoryBudget;
 import io.espalier.memory.NativeMemory;
@@ -13,6 +17,7 @@ import io.espalier.spine.disk.SimulatedDisk;
 import io.espalier.spine.trace.StoreDirectory.Mode;
 import io.espalier.testing.Seed;
 import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HexFormat;
@@ -39,6 +44,7 @@ class MutatedBatchFileTest {
     private static final TraceStoreOptions OPTIONS =
             TraceStoreOptions.defaults().withCompaction(false).withChunkBytes(150);
     private static final String TABLE = "t";
+    private static final int KEYS_LOOKED_UP = 3;
 
     @TempDir Path folder = Path.of("");
 
@@ -94,16 +100,19 @@ class MutatedBatchFileTest {
         }
     }
 
-    /** Header, footer, fence index, and the first and the last chunk. */
+    /** Header, footer, fence index, first and last chunk, filter, and directory of the filters. */
     private static List<Part> parts(byte[] file) {
         MemorySegment segment = MemorySegment.ofArray(file);
         int footer = file.length - BatchFileFormat.FOOTER_BYTES;
         int index = (int) segment.get(Layouts.LONG, footer + BatchFileFormat.FOOTER_INDEX_AT);
+        int directory =
+                (int) segment.get(Layouts.LONG, footer + BatchFileFormat.FOOTER_DIRECTORY_AT);
+        int filter = (int) segment.get(Layouts.LONG, directory + FilterFormat.DIRECTORY_HEAD_BYTES);
         int first = BatchFileFormat.HEADER_BYTES;
         // an image says its size at byte 16
         int second = first + (int) segment.get(Layouts.LONG, first + 16);
         int last = first;
-        for (int at = second; at < index; ) {
+        for (int at = second; at < filter; ) {
             last = at;
             at += (int) segment.get(Layouts.LONG, at + 16);
         }
@@ -111,9 +120,11 @@ class MutatedBatchFileTest {
         return List.of(
                 new Part(0, BatchFileFormat.HEADER_BYTES, 8, 12),
                 new Part(footer, file.length, 8, 12),
-                new Part(index, footer, 8, 12),
+                new Part(index, directory, 8, 12),
                 new Part(first, second, 8, 12),
-                new Part(last, index, 8, 12));
+                new Part(last, filter, 8, 12),
+                new Part(filter, index, 8, 12),
+                new Part(directory, footer, 8, 12));
     }
 
     private void probe(String name, byte[] file, String what) {
@@ -122,6 +133,8 @@ class MutatedBatchFileTest {
             boolean whole = TraceStore.verify(disk, pager, damage -> {}).isWhole();
             try (TraceStore store = open(Mode.READ_ONLY)) {
                 Rows.scan(memory, store.find(TABLE).orElseThrow());
+                int found = look(store.find(TABLE).orElseThrow());
+                assertTrue(!whole || found == KEYS_LOOKED_UP, "a filter denies a key");
             } catch (StoreException.Damaged e) {
                 assertFalse(whole, () -> "verified, and then: " + e);
                 assertTrue(e.getMessage().contains(name), e.getMessage());
@@ -134,6 +147,23 @@ class MutatedBatchFileTest {
             assertEquals(0, memory.stats().leases());
         } catch (RuntimeException | AssertionError e) {
             throw new AssertionError(what + ": " + HexFormat.of().formatHex(file), e);
+        }
+    }
+
+    /** How many of the keys that every file has its filter lets pass. */
+    private int look(Trace trace) {
+        try (TraceSnapshot snapshot = trace.snapshot();
+                ColumnBuilder probes = ColumnBuilder.distinct(memory, ColumnType.BYTES)) {
+            long[] hashes = new long[KEYS_LOOKED_UP];
+            int[] all = new int[KEYS_LOOKED_UP];
+            for (int i = 0; i < KEYS_LOOKED_UP; i++) {
+                byte[] key = ("key-" + i % 5 + i).getBytes(StandardCharsets.US_ASCII);
+                probes.append(key, 0, key.length);
+                all[i] = i;
+            }
+            KeyHashes.hash(probes.column(), KEYS_LOOKED_UP, hashes);
+            Run run = snapshot.runs().getFirst();
+            return run.sift(probes.column(), hashes, all, KEYS_LOOKED_UP, new int[KEYS_LOOKED_UP]);
         }
     }
 
