@@ -270,6 +270,11 @@ final class BatchFile implements Run {
         return found;
     }
 
+    /** The last key of each chunk, equal ones once: the last is that of the file. */
+    Column lastKeys() {
+        return opened().index.keys();
+    }
+
     @Override
     public boolean hasFilter() {
         return opened().filters != null;

@@ -2,6 +2,7 @@ package io.espalier.spine.trace;
 
 import io.espalier.columnar.Run;
 import io.espalier.pager.Pager;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -143,6 +144,31 @@ public final class TraceSnapshot implements AutoCloseable {
     public long upper() {
         shared();
         return upper;
+    }
+
+    /**
+     * What the trace held as of an epoch, in key order or against it. The caller closes the scan,
+     * before the snapshot.
+     *
+     * @param from the first key, or null for the very first
+     * @param to the first key that is no longer wanted, or null for all that follow
+     * @param descending whether from the last key to the first, and within a key the same
+     * @throws OutOfHistoryException if the epoch is before {@link #since()} or not before {@link
+     *     #upper()}
+     */
+    public TraceScan scan(
+            byte @Nullable [] from, byte @Nullable [] to, long asOf, boolean descending) {
+        Shared now = shared();
+        if (Long.compareUnsigned(asOf, now.since) < 0 || Long.compareUnsigned(asOf, upper) >= 0) {
+            throw new OutOfHistoryException("snapshot", asOf, now.since, upper);
+        }
+        List<BatchFile> files = new ArrayList<>();
+        for (int i = 0; i < now.parts.size(); i++) {
+            if (Long.compareUnsigned(now.parts.get(i).lower(), asOf) <= 0) {
+                files.add(now.files.get(i));
+            }
+        }
+        return new TraceScan(pager.memory(), files, from, to, asOf, descending);
     }
 
     /**
