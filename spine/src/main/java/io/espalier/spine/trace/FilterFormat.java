@@ -41,7 +41,7 @@ final class FilterFormat {
 
     /** How many bytes are before the blocks of a section that starts at an offset of the file. */
     static long headBytes(long at) {
-        long blocks = at + HEAD_BYTES_MIN + KeyFilter.BLOCK_BYTES - 1 & -KeyFilter.BLOCK_BYTES;
+        long blocks = (at + HEAD_BYTES_MIN + KeyFilter.BLOCK_BYTES - 1) & -KeyFilter.BLOCK_BYTES;
         return blocks - at;
     }
 

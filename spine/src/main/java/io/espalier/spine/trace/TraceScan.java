@@ -202,7 +202,7 @@ public final class TraceScan implements AutoCloseable {
     /** The head that has won has moved. */
     private void replay(int moved) {
         int winner = moved;
-        for (int node = moved + heads.length >>> 1; node > 0; node >>>= 1) {
+        for (int node = (moved + heads.length) >>> 1; node > 0; node >>>= 1) {
             int other = tree[node];
             if (isBefore(other, winner)) {
                 tree[node] = winner;
