@@ -1,8 +1,8 @@
 package io.espalier.session;
 
-import io.espalier.columnar.AsOfCursor;
 import io.espalier.memory.NativeMemory;
 import io.espalier.spine.trace.TraceChanges;
+import io.espalier.spine.trace.TraceScan;
 import io.espalier.spine.trace.TraceSnapshot;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
@@ -22,7 +22,7 @@ final class HistoryCursor implements ChangeCursor {
     private final long since;
 
     /** The rows as of {@link #since}, until they are through. */
-    private @Nullable AsOfCursor folded;
+    private @Nullable TraceScan folded;
 
     private final TraceChanges changes;
     private boolean atEpoch;
@@ -40,7 +40,7 @@ final class HistoryCursor implements ChangeCursor {
         this.since = Math.max(sinceEpoch, snapshot.since());
         this.changes = snapshot.changes(since + 1);
         if (sinceEpoch < snapshot.since()) {
-            folded = new AsOfCursor(memory, snapshot.runs(), snapshot.since());
+            folded = snapshot.scan(null, null, snapshot.since(), /* descending= */ false);
         }
     }
 
@@ -65,7 +65,7 @@ final class HistoryCursor implements ChangeCursor {
     }
 
     private boolean advance() {
-        AsOfCursor rows = folded;
+        TraceScan rows = folded;
         if (rows != null) {
             if (rows.next()) {
                 return true;
@@ -103,29 +103,29 @@ final class HistoryCursor implements ChangeCursor {
     @Override
     public long keyOffset() {
         checkRow();
-        AsOfCursor rows = folded;
-        return rows != null ? rows.keys().offsetOf(rows.key()) : changes.keyOffset();
+        TraceScan rows = folded;
+        return rows != null ? rows.keyOffset() : changes.keyOffset();
     }
 
     @Override
     public long keySize() {
         checkRow();
-        AsOfCursor rows = folded;
-        return rows != null ? rows.keys().sizeOf(rows.key()) : changes.keySize();
+        TraceScan rows = folded;
+        return rows != null ? rows.keySize() : changes.keySize();
     }
 
     @Override
     public long valueOffset() {
         checkRow();
-        AsOfCursor rows = folded;
-        return rows != null ? rows.vals().offsetOf(rows.val()) : changes.valOffset();
+        TraceScan rows = folded;
+        return rows != null ? rows.valOffset() : changes.valOffset();
     }
 
     @Override
     public long valueSize() {
         checkRow();
-        AsOfCursor rows = folded;
-        return rows != null ? rows.vals().sizeOf(rows.val()) : changes.valSize();
+        TraceScan rows = folded;
+        return rows != null ? rows.valSize() : changes.valSize();
     }
 
     @Override
@@ -137,7 +137,7 @@ final class HistoryCursor implements ChangeCursor {
     @Override
     public long diff() {
         checkRow();
-        AsOfCursor rows = folded;
+        TraceScan rows = folded;
         return rows != null ? rows.sum() : changes.diff();
     }
 

@@ -1,10 +1,7 @@
 package io.espalier.session;
 
-import io.espalier.columnar.AsOfCursor;
-import io.espalier.columnar.Column;
-import io.espalier.columnar.ColumnBuilder;
-import io.espalier.columnar.ColumnType;
 import io.espalier.memory.NativeMemory;
+import io.espalier.spine.trace.TraceScan;
 import io.espalier.spine.trace.TraceSnapshot;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
@@ -21,9 +18,7 @@ final class ScanCursor implements RowCursor {
     private final Readers readers;
     private final NativeMemory memory;
     private final TraceSnapshot snapshot;
-    private final ColumnBuilder bounds;
-    private final @Nullable Column end;
-    private final AsOfCursor cursor;
+    private final TraceScan rows;
     private boolean ended;
     private @Nullable RuntimeException failure;
     private volatile boolean atRow;
@@ -40,25 +35,7 @@ final class ScanCursor implements RowCursor {
         this.readers = readers;
         this.memory = memory;
         this.snapshot = snapshot;
-        this.bounds = ColumnBuilder.distinct(memory, ColumnType.BYTES);
-        boolean done = false;
-        try {
-            if (from != null) {
-                bounds.append(from, 0, from.length);
-            }
-            if (to != null) {
-                bounds.append(to, 0, to.length);
-            }
-            Column column = bounds.column();
-            this.end = to == null ? null : column;
-            this.cursor =
-                    new AsOfCursor(memory, snapshot.runs(), asOf, from == null ? null : column, 0);
-            done = true;
-        } finally {
-            if (!done) {
-                bounds.close();
-            }
-        }
+        this.rows = snapshot.scan(from, to, asOf, /* descending= */ false);
     }
 
     @Override
@@ -72,7 +49,7 @@ final class ScanCursor implements RowCursor {
         }
         atRow = false;
         try {
-            ended = !advance();
+            ended = !rows.next();
         } catch (RuntimeException | InternalError e) {
             failure = Failures.of(e);
             throw failure;
@@ -81,27 +58,18 @@ final class ScanCursor implements RowCursor {
         return atRow;
     }
 
-    private boolean advance() {
-        if (!cursor.next()) {
-            return false;
-        }
-        Column last = end;
-        return last == null
-                || Column.compare(cursor.keys(), cursor.key(), last, last.count() - 1) < 0;
-    }
-
     private void checkOpen() {
         if (closed) {
             throw new IllegalStateException(CLOSED);
         }
     }
 
-    private AsOfCursor row() {
+    private TraceScan row() {
         checkOpen();
         if (!atRow) {
             throw new IllegalStateException(NO_ROW);
         }
-        return cursor;
+        return rows;
     }
 
     @Override
@@ -111,22 +79,22 @@ final class ScanCursor implements RowCursor {
 
     @Override
     public long keyOffset() {
-        return row().keys().offsetOf(cursor.key());
+        return row().keyOffset();
     }
 
     @Override
     public long keySize() {
-        return row().keys().sizeOf(cursor.key());
+        return row().keySize();
     }
 
     @Override
     public long valueOffset() {
-        return row().vals().offsetOf(cursor.val());
+        return row().valOffset();
     }
 
     @Override
     public long valueSize() {
-        return row().vals().sizeOf(cursor.val());
+        return row().valSize();
     }
 
     @Override
@@ -134,8 +102,7 @@ final class ScanCursor implements RowCursor {
         if (!closed) {
             closed = true;
             readers.left(this);
-            cursor.close();
-            bounds.close();
+            rows.close();
             snapshot.close();
         }
     }

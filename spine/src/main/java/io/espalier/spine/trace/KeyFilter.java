@@ -34,7 +34,7 @@ final class KeyFilter {
 
     /** Where the block of a key is, in bytes from the first block; at most 2^32 blocks. */
     private static long blockOf(long hash, long blockCount) {
-        return ((hash >>> 32) * blockCount >>> 32) * BLOCK_BYTES;
+        return (((hash >>> 32) * blockCount) >>> 32) * BLOCK_BYTES;
     }
 
     /** Adds keys to a filter. */

@@ -355,7 +355,8 @@ public final class TraceScan implements AutoCloseable {
         }
 
         void setRank() {
-            if (!done) {
+            // who is alone needs no order
+            if (!done && scan.heads.length > 1) {
                 Column keys = view.keys();
                 long shared = scan.sharedBytes;
                 long prefix =

@@ -22,7 +22,7 @@ public final class TraceSnapshot implements AutoCloseable {
     /**
      * A durable part of a trace.
      *
-     * @param run its updates
+     * @param run its updates: a batch file
      * @param fileName its file, within the store's folder
      * @param level its level in the spine
      * @param lower the first epoch that it covers
@@ -163,9 +163,9 @@ public final class TraceSnapshot implements AutoCloseable {
             throw new OutOfHistoryException("snapshot", asOf, now.since, upper);
         }
         List<BatchFile> files = new ArrayList<>();
-        for (int i = 0; i < now.parts.size(); i++) {
-            if (Long.compareUnsigned(now.parts.get(i).lower(), asOf) <= 0) {
-                files.add(now.files.get(i));
+        for (Part part : now.parts()) {
+            if (Long.compareUnsigned(part.lower(), asOf) <= 0) {
+                files.add((BatchFile) part.run());
             }
         }
         return new TraceScan(pager.memory(), files, from, to, asOf, descending);

@@ -21,7 +21,7 @@ class KeyFilterTest {
     private static byte[] number(long i) {
         byte[] bytes = new byte[Long.BYTES];
         for (int b = 0; b < Long.BYTES; b++) {
-            bytes[b] = (byte) (i >>> 8 * b);
+            bytes[b] = (byte) (i >>> (8 * b));
         }
         return bytes;
     }

@@ -155,7 +155,7 @@ class TraceScanTest {
                 for (int i = random.nextInt(20); i > 0; i--) {
                     String key = key(random, style);
                     String val = Rows.text("v" + random.nextInt(3), random.nextInt(2) * 70);
-                    long diff = 1 + random.nextInt(2);
+                    long diff = 1L + random.nextInt(2);
                     long now = after.getOrDefault(key, new TreeMap<>()).getOrDefault(val, 0L);
                     if (random.nextInt(3) > 0 && now != 0) {
                         diff = -now;
