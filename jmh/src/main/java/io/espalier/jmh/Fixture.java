@@ -3,6 +3,7 @@ package io.espalier.jmh;
 import io.espalier.columnar.Batch;
 import io.espalier.columnar.ChainBuilder;
 import io.espalier.columnar.Chunk;
+import io.espalier.columnar.ChunkFamily;
 import io.espalier.columnar.ImageSink;
 import io.espalier.columnar.TrieBuilder;
 import io.espalier.columnar.TrieType;
@@ -107,6 +108,11 @@ final class Fixture implements AutoCloseable {
     /** A chain for results, which are resident. */
     Staging results(TrieType type) {
         return new Staging(results, type, targetBytes);
+    }
+
+    /** The family of flat rows, with inputs and results alike where the inputs are. */
+    ChunkFamily flat(TrieType type) {
+        return ChunkFamily.flat(inputs, type, targetBytes);
     }
 
     /** Forms what {@code stage} adds into an input. */

@@ -15,26 +15,49 @@ import java.util.List;
  */
 final class Floor implements AutoCloseable {
 
+    /** What holds the bytes of a chunk. */
+    private interface Source {
+        void close();
+    }
+
     private final NativeMemory memory;
     private final MemorySegment segment;
-    private final List<ChunkPin> pins = new ArrayList<>();
+    private final List<Source> sources = new ArrayList<>();
     private final Lease[] copies;
     private final long[] offsets;
     private final long[] sizes;
 
-    Floor(NativeMemory memory, Batch batch) {
+    private Floor(NativeMemory memory, int chunks) {
         this.memory = memory;
         this.segment = memory.segment();
-        int chunks = Math.toIntExact(batch.chunkCount());
         copies = new Lease[chunks];
         offsets = new long[chunks];
         sizes = new long[chunks];
+    }
+
+    Floor(NativeMemory memory, Batch batch) {
+        this(memory, Math.toIntExact(batch.chunkCount()));
         TrieView view = new TrieView();
-        for (int i = 0; i < chunks; i++) {
-            pins.add(batch.open(i, view));
+        for (int i = 0; i < copies.length; i++) {
+            ChunkPin pin = batch.open(i, view);
+            sources.add(pin::close);
             offsets[i] = view.offset();
             sizes[i] = view.sizeBytes();
         }
+    }
+
+    /** The floor of a result that is not of tries: bytes of the same sizes. */
+    static Floor ofSizes(NativeMemory memory, Batch batch) {
+        Floor floor = new Floor(memory, Math.toIntExact(batch.chunkCount()));
+        for (int i = 0; i < floor.copies.length; i++) {
+            long size = batch.chunk(i).sizeBytes();
+            Lease source = memory.allocate(size);
+            memory.segment().asSlice(source.offset(), size).fill((byte) 1);
+            floor.sources.add(source::close);
+            floor.offsets[i] = source.offset();
+            floor.sizes[i] = size;
+        }
+        return floor;
     }
 
     /** Copies everything and lets the copy go; a number that depends on it. */
@@ -54,9 +77,7 @@ final class Floor implements AutoCloseable {
 
     @Override
     public void close() {
-        for (ChunkPin pin : pins) {
-            pin.close();
-        }
-        pins.clear();
+        sources.forEach(Source::close);
+        sources.clear();
     }
 }

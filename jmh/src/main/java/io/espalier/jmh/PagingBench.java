@@ -217,6 +217,7 @@ final class PagingBench implements Bench {
                 found.get("raw_bytes_in") / fedBytes,
                 plan.budget.bytes,
                 found.get("native_bytes_peak"),
+                found.get("native_rss_bytes_peak"),
                 found.get("rss_bytes_peak"),
                 (double) found.get("held_bytes") / updates,
                 (double) found.get("heap_bytes") / updates);
@@ -229,6 +230,8 @@ final class PagingBench implements Bench {
                                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                                 "-Xmx64m",
                                 "-XX:+UseSerialGC",
+                                // what the compiler took for its work goes back
+                                "-XX:TrimNativeHeapInterval=500",
                                 "-Xshare:auto",
                                 "--enable-native-access=ALL-UNNAMED",
                                 "-cp",

@@ -19,6 +19,8 @@ import java.util.Locale;
  * @param readRatio bytes paged in, decoded, for each byte fed
  * @param budgetBytes the budget
  * @param nativeBytesPeak the most native memory that was leased, mapped files aside
+ * @param nativeRssBytesPeak the most of that, and of mapped spill files, that was resident, as the
+ *     system tells now and then: what the budget is to bound
  * @param rssBytesPeak the most memory that the process had resident, the JVM and its heap included
  * @param bytesPerUpdate what was held before the seal, for each update fed
  * @param heapBytesPerUpdate what was allocated on the heap for each update fed
@@ -37,13 +39,14 @@ record PagingRow(
         double readRatio,
         long budgetBytes,
         long nativeBytesPeak,
+        long nativeRssBytesPeak,
         long rssBytesPeak,
         double bytesPerUpdate,
         double heapBytesPerUpdate)
         implements Report.Line {
 
     private static final String LINE =
-            "%-7s %-8s %-9s %-9s %9s %10s %9s %7s %8s %8s %8s %8s %8s %8s";
+            "%-7s %-8s %-9s %-9s %9s %10s %9s %7s %8s %8s %8s %8s %8s %8s %8s";
 
     /** The heading of a table. */
     static String heading() {
@@ -63,6 +66,7 @@ record PagingRow(
                 "read",
                 "MiB",
                 "leased",
+                "native",
                 "rss");
     }
 
@@ -92,6 +96,7 @@ record PagingRow(
                 number(readRatio, 2),
                 where.equals("resident") ? "-" : mebibytes(budgetBytes),
                 mebibytes(nativeBytesPeak),
+                mebibytes(nativeRssBytesPeak),
                 mebibytes(rssBytesPeak));
     }
 
@@ -113,6 +118,7 @@ record PagingRow(
                 + field("read_amplification", readRatio)
                 + field("budget_bytes", budgetBytes)
                 + field("native_bytes_peak", nativeBytesPeak)
+                + field("native_rss_bytes_peak", nativeRssBytesPeak)
                 + field("rss_bytes_peak", rssBytesPeak)
                 + "}";
     }

@@ -58,7 +58,9 @@ public final class PagingRun {
         PagerOptions options = PagerOptions.in(spill).withCodecPolicy(CodecPolicy.always(codec));
         try (NativeMemory memory = NativeMemory.open();
                 Pager pager = Pager.open(memory, new MemoryBudget(budgetBytes), options);
-                MergeBatcher batcher = new MergeBatcher(pager, PagingWorkload.TYPE)) {
+                MergeBatcher batcher = new MergeBatcher(pager, PagingWorkload.TYPE);
+                MemoryWatch watch = new MemoryWatch(memory.segment())) {
+            watch.start();
             long allocated = allocatedBytes();
             long cpuStarted = cpuNanos();
             long started = System.nanoTime();
@@ -83,6 +85,7 @@ public final class PagingRun {
             out.println("stored_bytes_out=" + stats.pagedOut().storedBytes());
             out.println("raw_bytes_in=" + stats.pagedIn().rawBytes());
             out.println("native_bytes_peak=" + memory.stats().leasedBytesPeak());
+            out.println("native_rss_bytes_peak=" + watch.peakBytes());
             out.println("rss_bytes_peak=" + residentBytesPeak());
         }
     }

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -16,12 +17,41 @@ final class ShapesBench implements Bench {
     private static final Set<Shape> BUILT = Set.of(Shape.A, Shape.B, Shape.C, Shape.D);
     private static final Set<Shape> PROBED =
             Set.of(Shape.X1, Shape.X2, Shape.X3, Shape.X4, Shape.X5, Shape.X5_LONG);
-    private static final List<Where> RESIDENT = List.of(Where.RESIDENT);
-    private static final List<Where> EVERYWHERE = List.of(Where.values());
+
+    /**
+     * Where chunks stand, and how they are laid out: as tries, or the resident ones as flat rows.
+     */
+    private enum Place {
+        RESIDENT(Where.RESIDENT),
+        PAGED(Where.PAGED),
+        LZ4(Where.LZ4),
+        ZSTD(Where.ZSTD),
+        FLAT(Where.RESIDENT);
+
+        private final Where where;
+
+        Place(Where where) {
+            this.where = where;
+        }
+
+        private String label() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    private static final List<Place> RESIDENT = List.of(Place.RESIDENT);
+    private static final List<Place> FLAT = List.of(Place.FLAT);
+    private static final List<Place> EVERYWHERE =
+            List.of(Place.RESIDENT, Place.PAGED, Place.LZ4, Place.ZSTD);
 
     /** How a workload is made ready. */
     private interface Maker {
         Workload make(Fixture fixture, Shape shape, int updates);
+    }
+
+    /** How the size is told of what takes no time. */
+    private interface Scale {
+        double bytesPerUpdate(Fixture fixture, Shape shape, int updates);
     }
 
     /**
@@ -29,7 +59,16 @@ final class ShapesBench implements Bench {
      *
      * @param maker null if it takes no time: only the size is told
      */
-    private record Op(String name, Set<Shape> shapes, List<Where> places, @Nullable Maker maker) {}
+    private record Op(
+            String name,
+            Set<Shape> shapes,
+            List<Place> places,
+            @Nullable Maker maker,
+            Scale scale) {
+        Op(String name, Set<Shape> shapes, List<Place> places, @Nullable Maker maker) {
+            this(name, shapes, places, maker, Workloads::bytesPerUpdate);
+        }
+    }
 
     private static final List<Op> OPS =
             List.of(
@@ -42,12 +81,16 @@ final class ShapesBench implements Bench {
                     new Op("fetch", BUILT, EVERYWHERE, Workloads::fetch),
                     new Op("scan", BUILT, EVERYWHERE, Workloads::scan),
                     new Op("cursor", BUILT, EVERYWHERE, Workloads::walk),
+                    new Op("build", BUILT, FLAT, FlatWorkloads::build),
+                    new Op("bytes", BUILT, FLAT, null, FlatWorkloads::bytesPerUpdate),
+                    new Op("merge", BUILT, FLAT, FlatWorkloads::merge),
+                    new Op("fetch", BUILT, FLAT, FlatWorkloads::fetch),
                     new Op("bytes", PROBED, EVERYWHERE, null),
                     new Op("extract", PROBED, EVERYWHERE, Workloads::extract),
                     new Op("cursor", PROBED, EVERYWHERE, Workloads::seek));
 
     /** One row to be measured. */
-    private record Case(Shape shape, Op op, Where where) {}
+    private record Case(Shape shape, Op op, Place place) {}
 
     @Override
     public String name() {
@@ -66,7 +109,8 @@ final class ShapesBench implements Bench {
         --only     the rows that are wanted: --only D/merge,X2,A/scan/paged
                    SHAPE  A, B, C, D: %s
                           X1, X2, X3, X4, X5, X5-long: %s
-                   WHERE  resident, paged, lz4, zstd; build, stage and sort are resident
+                   WHERE  resident, paged, lz4, zstd; build, stage and sort are resident;
+                          flat: build, bytes, merge and fetch by the family of flat rows
         --updates  the n of the shapes, 1000 to 20000000; 1000000 unless told
         --json     also writes the rows into FILE
         """
@@ -102,18 +146,19 @@ final class ShapesBench implements Bench {
     }
 
     private Row row(Stopwatch stopwatch, Case one, int updates) throws IOException {
-        try (Fixture fixture = new Fixture(one.where)) {
+        try (Fixture fixture = new Fixture(one.place.where)) {
             Maker maker = one.op.maker;
             if (maker == null) {
                 return Row.sizeOnly(
                         name(),
                         one.shape.label(),
                         one.op.name,
-                        one.where.label(),
-                        Workloads.bytesPerUpdate(fixture, one.shape, updates));
+                        one.place.label(),
+                        one.op.scale.bytesPerUpdate(fixture, one.shape, updates));
             }
             try (Workload workload = maker.make(fixture, one.shape, updates)) {
-                return stopwatch.time(name(), one.shape, one.op.name, one.where, workload);
+                return stopwatch.time(
+                        name(), one.shape.label(), one.op.name, one.place.label(), workload);
             }
         }
     }
@@ -125,8 +170,8 @@ final class ShapesBench implements Bench {
         for (Shape shape : Shape.values()) {
             for (Op op : OPS) {
                 if (op.shapes.contains(shape)) {
-                    for (Where where : op.places) {
-                        cases.add(new Case(shape, op, where));
+                    for (Place place : op.places) {
+                        cases.add(new Case(shape, op, place));
                     }
                 }
             }
@@ -172,12 +217,17 @@ final class ShapesBench implements Bench {
         return switch (part) {
             case 0 -> one.shape.label();
             case 1 -> one.op.name;
-            default -> one.where.label();
+            default -> one.place.label();
         };
     }
 
     private static String names(Shape shape) {
         return String.join(
-                ", ", OPS.stream().filter(op -> op.shapes.contains(shape)).map(Op::name).toList());
+                ", ",
+                OPS.stream()
+                        .filter(op -> op.shapes.contains(shape))
+                        .map(Op::name)
+                        .distinct()
+                        .toList());
     }
 }

@@ -36,7 +36,7 @@ final class Stopwatch {
     }
 
     /** Measures. */
-    Row time(String bench, Shape shape, String op, Where where, Workload workload) {
+    Row time(String bench, String shape, String op, String where, Workload workload) {
         long start = System.nanoTime();
         for (int i = 0; i < RUNS_MIN || System.nanoTime() - start < roundNanos; i++) {
             seen += workload.run();
@@ -63,9 +63,9 @@ final class Stopwatch {
         }
         return new Row(
                 bench,
-                shape.label(),
+                shape,
                 op,
-                where.label(),
+                where,
                 best / NANOS_PER_MS,
                 floorBest / NANOS_PER_MS,
                 workload.bytesPerUpdate(),

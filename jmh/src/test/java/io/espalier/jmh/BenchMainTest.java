@@ -23,7 +23,7 @@ class BenchMainTest {
     private static final Pattern JSON_ROW =
             Pattern.compile(
                     "\\{\"bench\":\"shapes\",\"shape\":\"[A-DX1-5long-]+\",\"op\":\"[a-z]+\","
-                            + "\"where\":\"(resident|paged|lz4|zstd)\",\"ms\":([0-9.]+|null),"
+                            + "\"where\":\"(resident|paged|lz4|zstd|flat)\",\"ms\":([0-9.]+|null),"
                             + "\"floor_ms\":([0-9.]+|null),\"ratio\":([0-9.]+|null),"
                             + "\"bytes_per_update\":[0-9.]+,"
                             + "\"heap_bytes_per_update\":([0-9.]+|null)},?");
@@ -53,9 +53,9 @@ class BenchMainTest {
         Outcome outcome = bench("shapes", "--updates", "2000", "--json", json.toString());
         assertEquals(List.of(), outcome.err());
         assertEquals(0, outcome.exitCode());
-        // A to D: stage and build, then 6 operations at 4 places, and the sort of A; X1 to
-        // X5-long: 3 at 4
-        int rows = 4 * (2 + 6 * 4) + 1 + 6 * 3 * 4;
+        // A to D: stage and build, then 6 operations at 4 places, 4 of flat rows, and the sort of
+        // A; X1 to X5-long: 3 at 4
+        int rows = 4 * (2 + 6 * 4 + 4) + 1 + 6 * 3 * 4;
         assertEquals(2 + rows, outcome.out().size());
         assertTrue(
                 outcome.out().getFirst().startsWith("shapes of 2000 updates; "),
@@ -66,8 +66,8 @@ class BenchMainTest {
         assertEquals("]", lines.getLast());
         List<String> bodies = lines.subList(1, lines.size() - 1);
         assertEquals(rows, bodies.size());
-        // 10 shapes at 4 places have a size and no time
-        assertEquals(40, bodies.stream().filter(line -> line.contains("\"ms\":null")).count());
+        // 10 shapes at 4 places and 4 of flat rows have a size and no time
+        assertEquals(44, bodies.stream().filter(line -> line.contains("\"ms\":null")).count());
         assertAll(
                 bodies.stream()
                         .map(line -> () -> assertTrue(JSON_ROW.matcher(line).matches(), line)));
@@ -99,6 +99,7 @@ class BenchMainTest {
                             "heap_bytes_per_update",
                             "write_amplification",
                             "read_amplification",
+                            "native_rss_bytes_peak",
                             "rss_bytes_peak")) {
                 assertTrue(line.contains(",\"" + name + "\":"), line);
             }
