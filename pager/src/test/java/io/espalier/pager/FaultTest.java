@@ -292,9 +292,9 @@ final class FaultTest {
             PagerOptions options =
                     PagerOptions.in(mount)
                             .withFreeBytesMax(0)
-                            // with an image more, which may come before a failure is known, the
-                            // disk holds it
-                            .withSlackBytes(800_000)
+                            // nothing is written but by the one who adopts
+                            .withWriters(0, 1)
+                            .withSlackBytes(0)
                             .withCodecPolicy(CodecPolicy.always(Codec.NONE));
             try (Pager pager = Pager.open(memory, budget, options)) {
                 List<Image> images = new ArrayList<>();
@@ -310,6 +310,8 @@ final class FaultTest {
                     }
                 }
                 Fixture.assertSays(refused, "No space left on device");
+                // 10 in the budget, 10 on the disk, and the one that found it full
+                assertEquals(21, images.size());
                 for (int i = 0; i < images.size(); i++) {
                     try (Pin pin = images.get(i).pin()) {
                         byte[] found =

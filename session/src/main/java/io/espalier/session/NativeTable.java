@@ -166,7 +166,13 @@ final class NativeTable implements Table {
 
     /** Forgets what is staged, and with it whatever is wrong with how it is kept. */
     void rollback() {
-        close();
+        UpsertOperator current = operator;
+        if (current != null && current.isSettled()) {
+            // its tables and its room serve on, as they do after a commit
+            current.clear();
+        } else {
+            close();
+        }
         order = 0;
     }
 

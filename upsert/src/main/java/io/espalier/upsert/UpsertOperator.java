@@ -232,7 +232,12 @@ public final class UpsertOperator implements AutoCloseable {
         return stash.isEmpty();
     }
 
-    /** Forgets everything that waits. */
+    /** Whether no drain waits to be settled. */
+    public boolean isSettled() {
+        return drained == null;
+    }
+
+    /** Forgets everything that waits, also what it cannot go on with after a failure. */
     public void clear() {
         stash.clear();
     }

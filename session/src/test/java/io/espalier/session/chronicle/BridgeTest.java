@@ -314,7 +314,7 @@ class BridgeTest {
                                 store.rollback();
                             });
             // an object for a row is 16 bytes at least; forming what is staged has a few of its own
-            assertTrue(put < 4, () -> "put: " + put + " bytes");
+            assertTrue(put < 0.25, () -> "put: " + put + " bytes");
             double probes =
                     perRow(
                             rows,
