@@ -143,7 +143,7 @@ final class StoreCheck {
         batchCheck.check(new BatchFolder(disk, findings.notes::add), findings);
         String manifest = ManifestFormat.fileName(store.manifestNumber());
         for (StoreLayout.Stray stray :
-                StoreLayout.strays(disk, manifest, state, StoreLayout.batchNames(disk))) {
+                StoreLayout.strays(disk, manifest, state, StoreLayout.batchNames(disk, state))) {
             findings.notes.add(
                     disk.describe(stray.name())
                             + (stray.isOurs()

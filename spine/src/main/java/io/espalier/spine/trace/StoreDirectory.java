@@ -176,7 +176,7 @@ public final class StoreDirectory implements AutoCloseable {
             log.takeOver();
         }
         // listed once: there may be tens of thousands
-        List<String> batchNames = StoreLayout.batchNames(disk);
+        List<String> batchNames = StoreLayout.batchNames(disk, state);
         List<StoreLayout.Stray> strays =
                 StoreLayout.strays(disk, log.fileName(), state, batchNames);
         sweep(strays, /* stateIsDurable= */ false);

@@ -86,9 +86,23 @@ final class StoreLayout {
      */
     record Stray(String name, boolean isOurs, boolean isBatch) {}
 
-    /** What is in the folder of the batch files. */
-    static List<String> batchNames(Disk disk) throws IOException {
-        return disk.exists(Names.BATCH_FOLDER) ? disk.list(Names.BATCH_FOLDER) : List.of();
+    /**
+     * What is in the folder of the batch files; folders in it end in {@code /}.
+     *
+     * @param state if it refers to all that is there, which is as a rule, no file is looked at
+     */
+    static List<String> batchNames(Disk disk, ManifestState state) throws IOException {
+        if (!disk.exists(Names.BATCH_FOLDER)) {
+            return List.of();
+        }
+        List<String> names = disk.names(Names.BATCH_FOLDER);
+        for (String name : names) {
+            long id = Names.batchId(name);
+            if (id < 0 || !state.refersTo(id)) {
+                return disk.list(Names.BATCH_FOLDER);
+            }
+        }
+        return names;
     }
 
     /**

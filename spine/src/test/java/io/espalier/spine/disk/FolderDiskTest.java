@@ -84,6 +84,8 @@ class FolderDiskTest {
         assertThrows(NoSuchFileException.class, () -> disk.open("three"));
         assertThrows(NoSuchFileException.class, () -> disk.list("three"));
         assertEquals(List.of("sub/", "two"), disk.list(""));
+        assertEquals(List.of("sub", "two"), disk.names("").stream().sorted().toList());
+        assertThrows(NoSuchFileException.class, () -> disk.names("three"));
         disk.rename("two", "sub/one");
         assertEquals(List.of("one"), disk.list("sub"));
         disk.delete("sub/one");
