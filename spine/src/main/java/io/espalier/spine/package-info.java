@@ -27,13 +27,16 @@
  *   <li>{@link io.espalier.spine.MergeResult}, {@link io.espalier.spine.Replaced}, {@link
  *       io.espalier.spine.ApplyResult}: what goes back in, and what becomes of it;
  *   <li>{@link io.espalier.spine.FlatSpine}: the spine as facts to be stored, and the way back,
- *       which believes nothing;
+ *       which believes nothing; {@link io.espalier.spine.SpineChange}: what a log keeps of each
+ *       step;
  *   <li>{@link io.espalier.spine.SpineText}, {@link io.espalier.spine.SpineScript}: for people and
  *       golden tests.
  * </ol>
  *
  * <p>Inside, {@code Levels} is the machine (its comment says why fuel suffices), {@code
- * Replacement} decides about results, and {@code SpineCheck} lists what always holds.
+ * Replacement} decides about results, {@code SpineCheck} lists what always holds, and {@code
+ * RunSet} is why copying a spine costs nothing. The tests have the rules a second time, in {@code
+ * SpineReference}.
  */
 @NullMarked
 package io.espalier.spine;

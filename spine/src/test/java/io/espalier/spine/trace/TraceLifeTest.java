@@ -12,6 +12,12 @@ import io.espalier.memory.MemoryBudget;
 import io.espalier.memory.NativeMemory;
 import io.espalier.pager.Pager;
 import io.espalier.pager.PagerOptions;
+import io.espalier.spine.Description;
+import io.espalier.spine.Frontier;
+import io.espalier.spine.HollowBatch;
+import io.espalier.spine.PartRef;
+import io.espalier.spine.RunId;
+import io.espalier.spine.Spine;
 import io.espalier.spine.disk.SimulatedDisk;
 import io.espalier.spine.disk.SimulatedDisk.Fault;
 import io.espalier.spine.trace.StoreDirectory.Mode;
@@ -19,6 +25,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -433,6 +440,45 @@ class TraceLifeTest {
             commit(store, 0, "a");
             long written = disk.bytes(manifest).length - before;
             assertTrue(written < 2500, written + " bytes");
+        }
+    }
+
+    @Test
+    void openingAndCommittingTouchNoBatchFileThatIsThere() throws Exception {
+        // fails if opening a store, or committing to it, costs a look at the files of its parts:
+        // none of these ten thousand is there
+        long partCount = 10_000;
+        Spine spine = new Spine();
+        for (long id = 1; id <= partCount; id++) {
+            PartRef part = new PartRef("b" + id, id, 1000, 10 << 20, OptionalLong.empty());
+            Description times =
+                    new Description(spine.upper(), Frontier.of(id + 1), Frontier.MINIMUM);
+            spine.push(
+                    new HollowBatch(
+                            times,
+                            List.of(
+                                    new io.espalier.spine.Run(
+                                            new RunId(0, id), 1, false, List.of(part)))));
+        }
+        TraceCodec.Changed all = new TraceCodec.Changed(1, "a", spine.changeFrom(new Spine()));
+        try (StoreDirectory directory = StoreDirectory.open(disk, Mode.CREATE, new TraceState())) {
+            directory.append(
+                    List.of(
+                            TraceCodec.encode(
+                                    new TraceCodec.Change(
+                                            partCount + 1,
+                                            partCount + 1,
+                                            List.of(),
+                                            List.of(all)))));
+        }
+        try (TraceStore store = open(BY_HAND)) {
+            commit(store, 0, "a");
+            assertEquals(partCount + 1, store.find("a").orElseThrow().runCount());
+        }
+        try (TraceStore store = open(BY_HAND)) {
+            assertEquals(partCount + 2, store.upper());
+            assertEquals(partCount + 1, store.find("a").orElseThrow().runCount());
+            assertEquals(1, batchFiles().size());
         }
     }
 }
