@@ -44,6 +44,7 @@ public final class Merge implements AutoCloseable {
     private @Nullable Braid braid;
     private final int patience;
     private final int pause;
+    private long mergedUpdates;
     private boolean finished;
     private boolean failed;
 
@@ -141,12 +142,18 @@ public final class Merge implements AutoCloseable {
         while (live > 0 && left > 0) {
             left -= live == 1 ? copyChunk(order[0]) : advance();
         }
+        mergedUpdates += fuel - left;
         if (live == 0) {
             out.finish();
             finished = true;
         }
         failed = false;
         return !finished;
+    }
+
+    /** How many updates of the runs were merged so far. */
+    public long mergedUpdates() {
+        return mergedUpdates;
     }
 
     /** Moves the least head on; how many updates that were. */

@@ -56,9 +56,16 @@ final class Compactor implements AutoCloseable {
 
     private volatile boolean stopping;
 
+    private Runnable meanwhile = () -> {};
+
     Compactor(CompactionSource source) {
         this.source = source;
         this.counters = source.counters();
+    }
+
+    /** Lets something happen before each step of a compaction, for tests of slow ones. */
+    void beforeEachStep(Runnable meanwhile) {
+        this.meanwhile = meanwhile;
     }
 
     /** Lets a thread of its own answer what is added. */
@@ -283,11 +290,14 @@ final class Compactor implements AutoCloseable {
                         source.apply(task.trace(), new MergeResult(piece.replaced(), same, claim)));
             }
             try (CompactionJob job = source.job(inputs, piece.description().since())) {
-                while (job.step(FUEL)) {
+                boolean more = true;
+                while (more) {
                     if (stopping) {
                         return false;
                     }
+                    meanwhile.run();
                     pause(task);
+                    more = job.step(FUEL);
                 }
                 Optional<PartRef> output = job.finish();
                 boolean wanted = false;

@@ -1,15 +1,20 @@
 package io.espalier.spine.trace;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.espalier.memory.NativeMemory;
 import io.espalier.pager.Pager;
+import io.espalier.spine.disk.DiskFile;
 import io.espalier.spine.disk.SimulatedDisk;
 import io.espalier.spine.trace.StoreDirectory.Mode;
+import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.UUID;
@@ -22,6 +27,7 @@ import org.jspecify.annotations.Nullable;
 final class TraceHistory {
 
     private static final int TRACES = 3;
+    private static final long LEASE_MILLIS = 1000;
 
     /** What all traces hold after an epoch. */
     private record State(List<Map<String, String>> traces) {}
@@ -47,6 +53,15 @@ final class TraceHistory {
     private boolean everOpened;
     private long nowMillis = 1_000_000;
 
+    /** What was handed out to others and may be answered, and what they answered, as bytes. */
+    private final List<byte[]> requests = new ArrayList<>();
+
+    private final List<byte[]> results = new ArrayList<>();
+    private int attempts;
+
+    /** What became of the results. */
+    final Map<ExternalCompaction.Answer, Integer> answers = new TreeMap<>();
+
     TraceHistory(long seed, NativeMemory memory, Pager pager) {
         this.disk = new SimulatedDisk(seed);
         this.random = new Random(seed * 31 + 11);
@@ -55,7 +70,10 @@ final class TraceHistory {
         this.options =
                 TraceStoreOptions.defaults()
                         .withCompaction(false)
-                        .withChunkBytes(1 << random.nextInt(12));
+                        .withChunkBytes(1 << random.nextInt(12))
+                        .withCompactionLeaseMillis(LEASE_MILLIS)
+                        .withCompactionMemoryBytes(
+                                random.nextBoolean() ? 0 : random.nextInt(200_000));
         this.directoryOptions =
                 new StoreDirectory.Options(2000 + random.nextInt(8000), () -> new UUID(seed, seed));
         List<Map<String, String>> empty = new ArrayList<>();
@@ -174,7 +192,103 @@ final class TraceHistory {
                 assertTrue(current.find(name).orElseThrow().runCount() <= 1);
             }
         } else {
-            current.compactor().compact(tasks.get(random.nextInt(tasks.size())));
+            if (random.nextInt(3) == 0) {
+                // so slow that others go on meanwhile
+                current.compactor().beforeEachStep(this::actMeanwhile);
+            }
+            try {
+                current.compactor().compact(tasks.get(random.nextInt(tasks.size())));
+            } finally {
+                current.compactor().beforeEachStep(() -> {});
+            }
+        }
+    }
+
+    private void actMeanwhile() {
+        try {
+            switch (random.nextInt(4)) {
+                case 0 -> read();
+                case 1 -> external();
+                default -> commit();
+            }
+        } catch (StoreException.Full | StoreException.NotPermitted e) {
+            // others had no luck; the compaction may have
+        }
+    }
+
+    /**
+     * What others do who compact: ask, work, die, answer, late, twice or after a restart; and time
+     * passes.
+     */
+    void external() {
+        ExternalCompaction external = store().externalCompaction();
+        nowMillis += random.nextInt(6) == 0 ? LEASE_MILLIS : random.nextInt(50);
+        switch (random.nextInt(8)) {
+            case 0, 1 -> external.next().ifPresent(request -> requests.add(request.toBytes()));
+            case 2 -> {
+                Optional<CompactionRequest> request = external.next();
+                if (request.isPresent()) {
+                    work(request.get());
+                    answer(external, results.getLast());
+                }
+            }
+            case 3, 4 -> {
+                if (!requests.isEmpty()) {
+                    work(request(requests.get(random.nextInt(requests.size()))));
+                }
+            }
+            case 5 -> {
+                if (!requests.isEmpty()) {
+                    die(request(requests.get(random.nextInt(requests.size()))));
+                }
+            }
+            default -> {
+                if (!results.isEmpty()) {
+                    // the last ones, as a rule: the others are stale
+                    int back = random.nextInt(random.nextInt(3) == 0 ? results.size() : 1);
+                    answer(external, results.get(results.size() - 1 - back));
+                }
+            }
+        }
+    }
+
+    private void work(CompactionRequest request) {
+        results.add(CompactionWorker.answer(disk, request, pager, "a" + attempts++).toBytes());
+    }
+
+    /** A worker that ends half way. */
+    private void die(CompactionRequest request) {
+        String name = Names.compactionAttempt(request.fileId(), "a" + attempts++);
+        try (DiskFile file = disk.create(name)) {
+            file.append(ByteBuffer.wrap(new byte[random.nextInt(3000)]));
+        } catch (IOException e) {
+            // it dies earlier
+        }
+    }
+
+    private void answer(ExternalCompaction external, byte[] bytes) {
+        CompactionResult result;
+        try {
+            result = CompactionResult.ofBytes(bytes);
+        } catch (ManifestState.MalformedException e) {
+            throw new AssertionError(e);
+        }
+        ExternalCompaction.Answer answer = external.answer(result);
+        answers.merge(answer, 1, Integer::sum);
+        boolean listed = store().refersTo(result.fileId());
+        switch (answer) {
+            case APPLIED, REPEATED -> {
+                // it is there, or another compaction has taken its place
+            }
+            default -> assertFalse(listed, () -> answer + ", but it is there");
+        }
+    }
+
+    private static CompactionRequest request(byte[] bytes) {
+        try {
+            return CompactionRequest.ofBytes(bytes);
+        } catch (ManifestState.MalformedException e) {
+            throw new AssertionError(e);
         }
     }
 
@@ -194,9 +308,10 @@ final class TraceHistory {
 
     /** One thing that a user does. */
     void act() {
-        switch (random.nextInt(6)) {
+        switch (random.nextInt(10)) {
             case 0 -> compact();
             case 1 -> read();
+            case 2, 3, 4 -> external();
             default -> commit();
         }
     }
@@ -276,6 +391,8 @@ final class TraceHistory {
     /** The end: everything is there once, and nothing else is. */
     void finish() {
         disk.failNoMore();
+        // whoever was asked is not waited for any more
+        nowMillis += LEASE_MILLIS;
         open();
         store().compact();
         checkContents();
@@ -288,6 +405,9 @@ final class TraceHistory {
         }
         long files = disk.files().stream().filter(name -> name.startsWith("batches/")).count();
         assertEquals(parts, files, () -> disk.files().toString());
+        assertTrue(
+                disk.files().stream().noneMatch(name -> name.startsWith("compactions/")),
+                () -> disk.files().toString());
         close();
         checkWhole();
     }

@@ -9,8 +9,11 @@ import io.espalier.pager.Pager;
 import io.espalier.pager.PagerOptions;
 import io.espalier.spine.disk.SimulatedDisk;
 import io.espalier.spine.disk.SimulatedDisk.Fault;
+import io.espalier.spine.trace.ExternalCompaction.Answer;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -25,12 +28,15 @@ import org.junit.jupiter.api.io.TempDir;
 class TraceSimulationTest {
 
     /** How many long histories; a night's worth with {@code -Despalier.histories=1000000}. */
-    private static final long HISTORIES = Long.getLong("espalier.histories", 200);
+    private static final long HISTORIES = Long.getLong("espalier.histories", 500);
 
     @TempDir Path folder = Path.of("");
 
     private NativeMemory memory = NativeMemory.open();
     private Pager pager = Pager.open(memory, MemoryBudget.unlimited(), PagerOptions.in(folder));
+
+    /** What became of the results of others. */
+    private final Map<Answer, Integer> answers = new TreeMap<>();
 
     @BeforeEach
     void open() {
@@ -130,6 +136,8 @@ class TraceSimulationTest {
                     history.checkWhole();
                 }
                 history.finish();
+                history.answers.forEach(
+                        (answer, count) -> answers.merge(answer, count, Integer::sum));
             } catch (AssertionError | RuntimeException e) {
                 throw new AssertionError("seed " + seed, e);
             }
@@ -175,6 +183,16 @@ class TraceSimulationTest {
     void longHistoriesOfTracesEndInWhatWasAcknowledged() {
         // fails if faults in sequence, which each alone are survived, together are not
         longHistories(1000, HISTORIES);
+        // or if what is to be survived does not happen
+        for (Answer answer :
+                List.of(
+                        Answer.APPLIED,
+                        Answer.REPEATED,
+                        Answer.STALE,
+                        Answer.UNKNOWN,
+                        Answer.FAILED)) {
+            assertTrue(answers.getOrDefault(answer, 0) > 0, answers::toString);
+        }
     }
 
     @Test
