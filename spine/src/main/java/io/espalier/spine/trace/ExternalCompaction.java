@@ -8,6 +8,7 @@ import io.espalier.spine.HollowBatch;
 import io.espalier.spine.MergeResult;
 import io.espalier.spine.PartRef;
 import io.espalier.spine.Replaced;
+import io.espalier.spine.Run;
 import io.espalier.spine.RunId;
 import io.espalier.spine.Spine;
 import io.espalier.spine.SpineId;
@@ -56,6 +57,8 @@ public final class ExternalCompaction {
     }
 
     private static final int ANSWERS_MAX = 4096;
+
+    private static final long MILLIS_PER_MIB = 1000;
 
     private final TraceStore store;
     private final CompactionSource source;
@@ -138,7 +141,7 @@ public final class ExternalCompaction {
                             task.trace().id(),
                             directory.allotFileId(),
                             now,
-                            source.leaseMillis(),
+                            leaseMillis(piece),
                             source.options().chunkBytes(),
                             piece.description(),
                             piece.replaced(),
@@ -155,6 +158,15 @@ public final class ExternalCompaction {
             return Optional.of(request);
         }
         return Optional.empty();
+    }
+
+    /** The option's, or a second for each MiB to read if that is longer. */
+    private long leaseMillis(CompactionPlan.Piece piece) {
+        long bytes = 0;
+        for (Run run : piece.runs()) {
+            bytes += run.parts().stream().mapToLong(PartRef::sizeBytes).sum();
+        }
+        return Math.max(source.leaseMillis(), (bytes >>> 20) * MILLIS_PER_MIB);
     }
 
     /** Whether somebody else works on batches of a task. */

@@ -12,7 +12,8 @@ import io.espalier.columnar.ChainBuilder;
  *     largest chunk, the output two chunks. Two runs are read at a time in any case. As many as
  *     three compactions may be under way at once.
  * @param compactionLeaseMillis for how long a request that somebody has claimed is left to them;
- *     then it is taken up again
+ *     then it is taken up again. Other processes have a second for each MiB that they read if that
+ *     is longer.
  * @param compactionPatienceMillis so long a request for few and small runs waits for a wider one,
  *     which comes soon while there are commits and does the work of several; 0 to answer each at
  *     once

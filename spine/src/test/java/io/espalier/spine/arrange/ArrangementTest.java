@@ -96,7 +96,7 @@ class ArrangementTest {
             long key = random.nextInt(20);
             long val = random.nextInt(3);
             long time = lower + random.nextInt((int) (upper - lower));
-            long diff = random.nextInt(5) - 2;
+            long diff = random.nextLong(5) - 2;
             if (diff != 0) {
                 updates.put(
                         "%03d %d %09d".formatted(key, val, time), new Update(key, val, time, diff));

@@ -13,6 +13,8 @@ import io.espalier.spine.MergeRequest;
 import io.espalier.spine.Spine;
 import io.espalier.spine.disk.SimulatedDisk;
 import io.espalier.spine.trace.StoreDirectory.Mode;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -20,6 +22,9 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
+import jdk.jfr.Recording;
+import jdk.jfr.consumer.RecordedEvent;
+import jdk.jfr.consumer.RecordingFile;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -142,6 +147,37 @@ class CompactorTest {
             assertEquals(900, stats.updatesRead());
             assertTrue(stats.bytesRead() > 9 * 800, stats::toString);
         }
+    }
+
+    @Test
+    void recordingsTellOfCompactions() throws IOException {
+        // fails if an event is missing, doubled, or tells another number than the statistics
+        Path file = folder.resolve("compaction.jfr");
+        CompactionStats stats;
+        try (Recording recording = new Recording()) {
+            recording.enable("io.espalier.Compaction").withoutThreshold();
+            recording.start();
+            try (TraceStore store = open(BY_HAND.withCompactionMemoryBytes(0))) {
+                for (int i = 0; i < 5; i++) {
+                    commit(store, 30);
+                }
+                store.compact();
+                stats = store.compactionStats();
+            }
+            recording.stop();
+            recording.dump(file);
+        }
+        List<RecordedEvent> events = RecordingFile.readAllEvents(file);
+        assertEquals(stats.applied(), events.size());
+        assertEquals(stats.bytesRead(), sum(events, "bytesIn"));
+        assertEquals(stats.bytesWritten(), sum(events, "bytesOut"));
+        assertEquals(stats.updatesWritten(), sum(events, "updatesOut"));
+        assertTrue(events.stream().allMatch(event -> event.getInt("runs") == 2));
+        Files.delete(file);
+    }
+
+    private static long sum(List<RecordedEvent> events, String field) {
+        return events.stream().mapToLong(event -> event.getLong(field)).sum();
     }
 
     @Test

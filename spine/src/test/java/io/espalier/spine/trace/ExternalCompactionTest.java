@@ -168,7 +168,8 @@ class ExternalCompactionTest {
             request = store.externalCompaction().next().orElseThrow();
         }
         disk.killProcess();
-        try (TraceStore store = open(OPTIONS.withCompaction(true))) {
+        try (TraceStore store =
+                open(OPTIONS.withCompaction(true).withCompactionPatienceMillis(0))) {
             result = work(request);
             while (store.compactionStats().waiting() > 0) {
                 Thread.sleep(1);
