@@ -25,9 +25,6 @@ public final class ColumnBuilder implements AutoCloseable {
     /** A room is not left to an image that is so many times smaller. */
     private static final long ROOM_MAX = 4;
 
-    /** Nor if pages of more than this part of the image would have to be given back. */
-    private static final long SURPLUS_PART = 4;
-
     private final ColumnType type;
     private final boolean distinct;
     private final MemorySegment segment;
@@ -95,15 +92,11 @@ public final class ColumnBuilder implements AutoCloseable {
 
     /**
      * Whether the room of the values is fit to become an image of {@code size} bytes: large enough,
-     * and not much larger, so that it does not hold on to a large slot for a small image, nor gives
-     * pages back that have to be taken again.
+     * and not much larger, so that it does not hold on to a large slot for a small image.
      */
     boolean fitsImage(long size, long headBytes) {
         long room = headBytes + data.capacityBytes();
-        return size >= MOVED_BYTES_MAX
-                && size <= room
-                && size > room / ROOM_MAX
-                && data.surplusBytes(size) <= size / SURPLUS_PART;
+        return size >= MOVED_BYTES_MAX && size <= room && size > room / ROOM_MAX;
     }
 
     /**

@@ -161,24 +161,19 @@ final class Stretches {
         long limit = Math.min(reach, Math.min(a.keyCount() - i, b.keyCount() - j) - 1);
         long count = Column.equalRun(a.keys(), i, b.keys(), j, limit);
         count = Column.equalRun(a.vals(), i, b.vals(), j, count);
-        count = inOrder(a, i, b, j, count, out.makeRoom());
+        boolean inTurn = count > 0 && isBefore(a, i, b, j);
+        long room = out.makeRoom();
+        count = inTurn ? inOrder(a, i, b, j, count, room) : inOrder(b, j, a, i, count, room);
         reach = count == reach ? Math.min(2 * reach, KEYS_MAX) : REACH_MIN;
         if (count == 0) {
             return 0;
         }
         TrieBuilder target = out.builder();
         target.appendKeysOfOne(a, i, count);
-        for (long k = 0; k < count; k++) {
-            if (k > 0) {
-                target.closeVal();
-            }
-            if (isBefore(a, i + k, b, j + k)) {
-                target.appendToVal(a, i + k);
-                target.appendToVal(b, j + k);
-            } else {
-                target.appendToVal(b, j + k);
-                target.appendToVal(a, i + k);
-            }
+        if (inTurn) {
+            appendInTurn(target, a, i, b, j, count);
+        } else {
+            appendInTurn(target, b, j, a, i, count);
         }
         long updates =
                 a.updatesFrom(i + count)
@@ -190,7 +185,7 @@ final class Stretches {
         return updates;
     }
 
-    /** How many vals fit into the room, with times of which those of one run come first. */
+    /** How many vals fit into the room with all times, those of {@code a} before the others. */
     private static long inOrder(TrieView a, long i, TrieView b, long j, long limit, long room) {
         long left = room;
         for (long k = 0; k < limit; k++) {
@@ -199,11 +194,33 @@ final class Stretches {
             left -=
                     a.flatBytes(x, x + 1, x, x + 1, a.updatesFrom(x), a.updatesTo(x))
                             + b.flatBytes(0, 0, 0, 0, b.updatesFrom(y), b.updatesTo(y));
-            if (left < 0 || !(isBefore(a, x, b, y) || isBefore(b, y, a, x))) {
+            if (left < 0 || !isBefore(a, x, b, y)) {
                 return k;
             }
         }
         return limit;
+    }
+
+    /** Appends the updates of the vals of {@code a}, each followed by those of {@code b}. */
+    private static void appendInTurn(
+            TrieBuilder target, TrieView a, long i, TrieView b, long j, long count) {
+        boolean timesOnly =
+                a.type().diff() == DiffType.COUNT
+                        && a.diffs().isConstant()
+                        && b.diffs().isConstant()
+                        && a.diffs().longAt(0) == b.diffs().longAt(0)
+                        && a.times().encoding() == TrieLayout.FIXED
+                        && b.times().encoding() == TrieLayout.FIXED;
+        if (timesOnly && target.appendTimesInTurn(a, i, b, j, count)) {
+            return;
+        }
+        for (long k = 0; k < count; k++) {
+            if (k > 0) {
+                target.closeVal();
+            }
+            target.appendToVal(a, i + k);
+            target.appendToVal(b, j + k);
+        }
     }
 
     /** Whether all times of a val are before all of another one. */

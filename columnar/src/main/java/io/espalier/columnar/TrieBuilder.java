@@ -3,6 +3,7 @@ package io.espalier.columnar;
 import io.espalier.memory.Layouts;
 import io.espalier.memory.Lease;
 import io.espalier.memory.NativeMemory;
+import io.espalier.memory.Words;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
@@ -458,6 +459,45 @@ public final class TrieBuilder implements AutoCloseable {
         if (type.diff() == DiffType.UPSERT) {
             payloads.appendRange(view.payloads(), from, to);
         }
+    }
+
+    /**
+     * Appends all updates of vals of two views in turn, of which all have one diff and no two have
+     * one time. False if the column of times is of another form; nothing is done then.
+     */
+    boolean appendTimesInTurn(TrieView a, long i, TrieView b, long j, long count) {
+        long width = a.times().width();
+        long updates =
+                a.updatesFrom(i + count)
+                        - a.updatesFrom(i)
+                        + b.updatesFrom(j + count)
+                        - b.updatesFrom(j);
+        long at = times.reserveFixed(width, updates);
+        if (at == -1) {
+            return false;
+        }
+        long before = times.count();
+        long to = at;
+        for (long k = 0; k < count; k++) {
+            if (k > 0) {
+                valBounds.close(before + (to - at) / width);
+            }
+            to = copyTimes(a, i + k, to);
+            to = copyTimes(b, j + k, to);
+        }
+        times.advanceFixed(width, updates);
+        diffs.appendRange(a.diffs(), 0, updates);
+        return true;
+    }
+
+    private long copyTimes(TrieView view, long val, long to) {
+        long from = view.updatesFrom(val);
+        long count = view.updatesTo(val) - from;
+        timeBounds.addPiece(view, from, from + count, val, val);
+        Column source = view.times();
+        long words = count * (source.width() >> 3);
+        Words.copy(source.segment(), source.offsetOf(from), segment, to, words);
+        return to + (words << 3);
     }
 
     /** Says that the updates of the next val follow. */

@@ -27,7 +27,8 @@ public final class Lease implements AutoCloseable {
     private final NativeMemory memory;
     private final long offset;
     private long sizeBytes;
-    private long backedBytes;
+    private final long backedBytes;
+    private long surplusBytes;
     private final int sizeClass;
     private final boolean mapped;
     private final @Nullable Throwable origin;
@@ -39,6 +40,7 @@ public final class Lease implements AutoCloseable {
             long offset,
             long sizeBytes,
             long backedBytes,
+            long surplusBytes,
             int sizeClass,
             boolean mapped,
             @Nullable Throwable origin) {
@@ -46,6 +48,7 @@ public final class Lease implements AutoCloseable {
         this.offset = offset;
         this.sizeBytes = sizeBytes;
         this.backedBytes = backedBytes;
+        this.surplusBytes = surplusBytes;
         this.sizeClass = sizeClass;
         this.mapped = mapped;
         this.origin = origin;
@@ -76,8 +79,9 @@ public final class Lease implements AutoCloseable {
     }
 
     /**
-     * Gives back what lies beyond the first {@code sizeBytes} bytes, of which the content is lost.
-     * For whoever took more than was needed; done before anybody else knows of the lease.
+     * Gives back what lies beyond the first {@code sizeBytes} bytes, of which the content is lost;
+     * pages of it may stay warm, like those of free slots, for the next user of the slot. For
+     * whoever took more than was needed; done before anybody else knows of the lease.
      *
      * @param touchedBytes what was written at most, from the start: pages beyond are not backed
      * @throws IllegalArgumentException if either is more than there is, or {@code sizeBytes} is not
@@ -132,6 +136,15 @@ public final class Lease implements AutoCloseable {
     /** From where on no page was backed when the lease was taken. */
     long backedBytes() {
         return backedBytes;
+    }
+
+    /** Pages behind the last one that may be backed, and count as warm; guarded by the memory. */
+    long surplusBytes() {
+        return surplusBytes;
+    }
+
+    void setSurplusBytes(long surplusBytes) {
+        this.surplusBytes = surplusBytes;
     }
 
     int sizeClass() {

@@ -69,15 +69,6 @@ public final class NativeBuffer implements AutoCloseable {
                 : Math.max(SizeClasses.pagesUp(headBytes + limitBytes), held.backedBytes());
     }
 
-    /**
-     * How many bytes of pages, at most, would go back to the system if the lease were cut to its
-     * first {@code sizeBytes} bytes, head included. Whoever takes such a slot next pays for having
-     * them zeroed again, which is dearer than copying as much.
-     */
-    public long surplusBytes(long sizeBytes) {
-        return Math.max(0, backedBytes() - SizeClasses.pagesUp(sizeBytes));
-    }
-
     /** The segment that {@link #offset()} indexes. */
     public MemorySegment segment() {
         return segment;

@@ -96,7 +96,7 @@ public final class NativeMemory implements AutoCloseable {
      * @param leasedBytes what allocated leases may back, in whole pages or small slots
      * @param leasedBytesPeak the highest {@code leasedBytes} so far
      * @param mappedBytes what mapped leases cover, in whole pages
-     * @param warmBytes what free slots may keep backed
+     * @param warmBytes what free slots, and the ends of others, may keep backed
      */
     public record Stats(
             long leases,
@@ -229,6 +229,7 @@ public final class NativeMemory implements AutoCloseable {
         Throwable origin = origin(sizeBytes);
         long offset;
         long backed = 0;
+        long end = SizeClasses.pagesUp(sizeBytes);
         synchronized (lock) {
             checkOpen();
             if (SizeClasses.isSmall(sizeClass)) {
@@ -236,7 +237,8 @@ public final class NativeMemory implements AutoCloseable {
             } else if (!warm[sizeClass].isEmpty()) {
                 backed = warm[sizeClass].pop();
                 offset = warm[sizeClass].pop();
-                pagesWarmBytes -= backed;
+                // what an earlier lease had beyond the end of this one stays warm
+                pagesWarmBytes -= Math.min(backed, end);
             } else {
                 offset = takeCold(sizeClass);
             }
@@ -244,18 +246,13 @@ public final class NativeMemory implements AutoCloseable {
             leasedBytes += accountedBytes(sizeClass, sizeBytes);
             leasedBytesPeak = Math.max(leasedBytesPeak, leasedBytes);
         }
-        // what an earlier lease of the same class had beyond this one's end is not accounted
-        long end = SizeClasses.pagesUp(sizeBytes);
-        if (backed > end) {
-            giveBackPages(offset + end, backed - end);
-            backed = end;
-        }
+        long surplus = Math.max(0, backed - end);
         if (options.debug()) {
             long poisoned = Math.min(sizeBytes, POISON_FRESH_BYTES_MAX);
             segment.asSlice(offset, poisoned).fill(POISON);
             backed = Math.max(backed, SizeClasses.pagesUp(poisoned));
         }
-        return track(new Lease(this, offset, sizeBytes, backed, sizeClass, false, origin));
+        return track(new Lease(this, offset, sizeBytes, backed, surplus, sizeClass, false, origin));
     }
 
     /**
@@ -340,7 +337,7 @@ public final class NativeMemory implements AutoCloseable {
                 throw new OutOfNativeMemoryException(
                         "cannot map " + file + ": mmap failed with errno " + error);
             }
-            return track(new Lease(this, offset, sizeBytes, 0, sizeClass, true, origin));
+            return track(new Lease(this, offset, sizeBytes, 0, 0, sizeClass, true, origin));
         } finally {
             SystemCalls.close(descriptor);
         }
@@ -376,7 +373,7 @@ public final class NativeMemory implements AutoCloseable {
                     forgetMapping(pages);
                 }
             }
-            return track(new Lease(this, offset, sizeBytes, 0, sizeClass, true, origin));
+            return track(new Lease(this, offset, sizeBytes, 0, 0, sizeClass, true, origin));
         }
     }
 
@@ -508,7 +505,7 @@ public final class NativeMemory implements AutoCloseable {
         }
     }
 
-    /** Takes what a lease gave back off the count, and its pages. */
+    /** Takes what a lease gave back off the count, and its pages if too many are warm already. */
     void shrunk(Lease lease, long offset, long sizeBefore, long touchedBytes) {
         int sizeClass = lease.sizeClass();
         if (SizeClasses.isSmall(sizeClass)) {
@@ -516,11 +513,20 @@ public final class NativeMemory implements AutoCloseable {
         }
         long end = SizeClasses.pagesUp(lease.sizeBytes());
         long backed = Math.max(lease.backedBytes(), SizeClasses.pagesUp(touchedBytes));
-        if (backed > end) {
-            giveBackPages(offset + end, backed - end);
-        }
+        long surplus;
+        boolean keep;
         synchronized (lock) {
+            long kept = lease.surplusBytes();
+            backed = Math.max(backed, kept == 0 ? 0 : SizeClasses.pagesUp(sizeBefore) + kept);
+            surplus = Math.max(0, backed - end);
+            pagesWarmBytes -= kept;
+            keep = warmBytes() + surplus <= options.warmBytes();
+            lease.setSurplusBytes(keep ? surplus : 0);
+            pagesWarmBytes += lease.surplusBytes();
             leasedBytes -= SizeClasses.pagesUp(sizeBefore) - end;
+        }
+        if (!keep) {
+            giveBackPages(offset + end, surplus);
         }
     }
 
@@ -626,9 +632,11 @@ public final class NativeMemory implements AutoCloseable {
 
     private void releasePages(Lease lease, long offset) {
         int sizeClass = lease.sizeClass();
-        long backed = SizeClasses.pagesUp(lease.sizeBytes());
+        long backed;
         boolean keep;
         synchronized (lock) {
+            pagesWarmBytes -= lease.surplusBytes();
+            backed = SizeClasses.pagesUp(lease.sizeBytes()) + lease.surplusBytes();
             keep = warmBytes() + backed <= options.warmBytes();
             if (keep) {
                 pagesWarmBytes += backed;

@@ -12,6 +12,11 @@ public final class Words {
     /** XOR with this maps unsigned order to signed order. */
     public static final long FLIP = Long.MIN_VALUE;
 
+    private static final long LINE_BYTES = 64;
+
+    /** With fewer, aligning costs more than it saves. */
+    private static final long ALIGNED_WORDS_MIN = 128;
+
     private Words() {}
 
     /** The 64-bit word at {@code index}. */
@@ -103,6 +108,30 @@ public final class Words {
             int word = source.get(Layouts.INT, sourceOffset + (i << 2));
             target.set(Layouts.INT, targetOffset + (i << 2), word + delta);
         }
+    }
+
+    /**
+     * Copies 64-bit words between ranges that do not overlap: faster than {@link
+     * MemorySegment#copy} where there are hundreds, since it writes whole lines of the cache.
+     */
+    public static void copy(
+            MemorySegment source,
+            long sourceOffset,
+            MemorySegment target,
+            long targetOffset,
+            long count) {
+        long head = 0;
+        if (count >= ALIGNED_WORDS_MIN) {
+            head = -targetOffset & LINE_BYTES - Long.BYTES;
+            for (long at = 0; at < head; at += Long.BYTES) {
+                target.set(
+                        Layouts.LONG,
+                        targetOffset + at,
+                        source.get(Layouts.LONG, sourceOffset + at));
+            }
+        }
+        MemorySegment.copy(
+                source, sourceOffset + head, target, targetOffset + head, (count << 3) - head);
     }
 
     /** The first 64-bit word that is not greater than the one before it, or {@code count}. */

@@ -121,17 +121,43 @@ final class PagesTest {
         }
     }
 
-    /** Fails if a slot keeps, uncounted, the pages that only its last owner needed. */
+    /** Fails if pages behind a shorter lease are not counted, or given up while they may stay. */
     @Test
-    void aShorterLeaseInAWarmSlotDropsTheRestOfIt() throws Exception {
-        try (NativeMemory memory = NativeMemory.open(OPTIONS.withWarmBytes(8 << 20))) {
+    void pagesBehindALeaseStayWarmUpToTheLimit() throws Exception {
+        long warm = 8 * 4096;
+        try (NativeMemory memory = NativeMemory.open(OPTIONS.withWarmBytes(warm))) {
             // 33 to 36 pages share a class
+            try (Lease lease = touched(memory, 36 * 4096);
+                    Lease other = touched(memory, 36 * 4096)) {
+                lease.shrink(33 * 4096, 36 * 4096);
+                assertEquals((33 + 36) * 4096, memory.stats().leasedBytes());
+                assertEquals(3 * 4096, memory.stats().warmBytes());
+                other.shrink(31 * 4096, 36 * 4096);
+                assertEquals((33 + 31) * 4096, memory.stats().leasedBytes());
+                assertEquals(8 * 4096, memory.stats().warmBytes());
+                assertEquals(72 * 4096, ResidentBytes.of(memory));
+                // one more is too many: all go
+                other.shrink(30 * 4096, 31 * 4096);
+                assertEquals(3 * 4096, memory.stats().warmBytes());
+                assertEquals((36 + 30) * 4096, ResidentBytes.of(memory));
+            }
+            assertEquals(0, memory.stats().warmBytes());
+            assertEquals(0, ResidentBytes.of(memory));
+        }
+    }
+
+    /** Fails if a lease in a slot of a larger one does not count what is behind it. */
+    @Test
+    void aShorterLeaseInAWarmSlotKeepsTheRestWarm() throws Exception {
+        try (NativeMemory memory = NativeMemory.open(OPTIONS.withWarmBytes(8 << 20))) {
             touched(memory, 36 * 4096).close();
             try (Lease lease = memory.allocate(33 * 4096)) {
                 assertEquals(33 * 4096, memory.stats().leasedBytes());
-                assertEquals(33 * 4096, ResidentBytes.of(memory));
+                assertEquals(3 * 4096, memory.stats().warmBytes());
+                assertEquals(36 * 4096, ResidentBytes.of(memory));
             }
-            assertEquals(33 * 4096, ResidentBytes.of(memory));
+            assertEquals(36 * 4096, memory.stats().warmBytes());
+            assertEquals(36 * 4096, ResidentBytes.of(memory));
         }
     }
 

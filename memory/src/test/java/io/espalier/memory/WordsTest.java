@@ -148,4 +148,28 @@ final class WordsTest {
             }
         }
     }
+
+    /** Fails if a copy to an aligned start leaves a word out, or writes one too many. */
+    @Test
+    void wordsAreCopiedToEveryAlignment() {
+        try (NativeMemory memory = NativeMemory.open();
+                Lease lease = memory.allocate(8192)) {
+            MemorySegment segment = memory.segment();
+            long source = lease.offset();
+            for (int count : new int[] {0, 1, 127, 128, 129, 200, 256}) {
+                for (long target = source + 4096; target < source + 4096 + 72; target += 4) {
+                    for (int i = 0; i < 300; i++) {
+                        Words.setLong(segment, source, i, i + 1L);
+                        Words.setLong(segment, target - 8, i, -1);
+                    }
+                    Words.copy(segment, source + 8, segment, target, count);
+                    assertEquals(-1, Words.getLong(segment, target, -1));
+                    for (int i = 0; i < count; i++) {
+                        assertEquals(i + 2L, Words.getLong(segment, target, i));
+                    }
+                    assertEquals(-1, Words.getLong(segment, target, count));
+                }
+            }
+        }
+    }
 }
