@@ -93,7 +93,8 @@ public final class Merge implements AutoCloseable {
         this.order = new RunCursor[runs.size()];
         boolean done = false;
         try {
-            for (Run run : runs) {
+            for (int i = 0; i < runs.size(); i++) {
+                Run run = runs.get(i);
                 if (!run.type().equals(out.type())) {
                     throw new IllegalArgumentException(
                             "a run of "

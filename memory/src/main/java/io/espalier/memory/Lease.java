@@ -27,8 +27,7 @@ public final class Lease implements AutoCloseable {
     private final NativeMemory memory;
     private final long offset;
     private long sizeBytes;
-    private final long backedBytes;
-    private long surplusBytes;
+    private long backedBytes;
     private final int sizeClass;
     private final boolean mapped;
     private final @Nullable Throwable origin;
@@ -40,7 +39,6 @@ public final class Lease implements AutoCloseable {
             long offset,
             long sizeBytes,
             long backedBytes,
-            long surplusBytes,
             int sizeClass,
             boolean mapped,
             @Nullable Throwable origin) {
@@ -48,7 +46,6 @@ public final class Lease implements AutoCloseable {
         this.offset = offset;
         this.sizeBytes = sizeBytes;
         this.backedBytes = backedBytes;
-        this.surplusBytes = surplusBytes;
         this.sizeClass = sizeClass;
         this.mapped = mapped;
         this.origin = origin;
@@ -102,9 +99,11 @@ public final class Lease implements AutoCloseable {
                             + sizeBytes
                             + " bytes; give 1 to its size");
         }
-        long before = this.sizeBytes;
+        memory.shrink(this, offset, sizeBytes, touchedBytes);
+    }
+
+    void setSizeBytes(long sizeBytes) {
         this.sizeBytes = sizeBytes;
-        memory.shrunk(this, offset, before, touchedBytes);
     }
 
     /** The memory that the bytes belong to. */
@@ -133,18 +132,21 @@ public final class Lease implements AutoCloseable {
         }
     }
 
-    /** From where on no page was backed when the lease was taken. */
+    /**
+     * From where on no page is backed but by whoever holds the lease: what is behind its last page
+     * counts as warm. Guarded by the memory.
+     */
     long backedBytes() {
         return backedBytes;
     }
 
-    /** Pages behind the last one that may be backed, and count as warm; guarded by the memory. */
-    long surplusBytes() {
-        return surplusBytes;
+    void setBackedBytes(long backedBytes) {
+        this.backedBytes = backedBytes;
     }
 
-    void setSurplusBytes(long surplusBytes) {
-        this.surplusBytes = surplusBytes;
+    /** Pages behind the last one that may be backed. */
+    long surplusBytes() {
+        return Math.max(0, backedBytes - SizeClasses.pagesUp(sizeBytes));
     }
 
     int sizeClass() {

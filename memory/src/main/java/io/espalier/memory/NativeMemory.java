@@ -229,7 +229,6 @@ public final class NativeMemory implements AutoCloseable {
         Throwable origin = origin(sizeBytes);
         long offset;
         long backed = 0;
-        long end = SizeClasses.pagesUp(sizeBytes);
         synchronized (lock) {
             checkOpen();
             if (SizeClasses.isSmall(sizeClass)) {
@@ -238,7 +237,7 @@ public final class NativeMemory implements AutoCloseable {
                 backed = warm[sizeClass].pop();
                 offset = warm[sizeClass].pop();
                 // what an earlier lease had beyond the end of this one stays warm
-                pagesWarmBytes -= Math.min(backed, end);
+                pagesWarmBytes -= Math.min(backed, SizeClasses.pagesUp(sizeBytes));
             } else {
                 offset = takeCold(sizeClass);
             }
@@ -246,13 +245,12 @@ public final class NativeMemory implements AutoCloseable {
             leasedBytes += accountedBytes(sizeClass, sizeBytes);
             leasedBytesPeak = Math.max(leasedBytesPeak, leasedBytes);
         }
-        long surplus = Math.max(0, backed - end);
         if (options.debug()) {
             long poisoned = Math.min(sizeBytes, POISON_FRESH_BYTES_MAX);
             segment.asSlice(offset, poisoned).fill(POISON);
             backed = Math.max(backed, SizeClasses.pagesUp(poisoned));
         }
-        return track(new Lease(this, offset, sizeBytes, backed, surplus, sizeClass, false, origin));
+        return track(new Lease(this, offset, sizeBytes, backed, sizeClass, false, origin));
     }
 
     /**
@@ -337,7 +335,7 @@ public final class NativeMemory implements AutoCloseable {
                 throw new OutOfNativeMemoryException(
                         "cannot map " + file + ": mmap failed with errno " + error);
             }
-            return track(new Lease(this, offset, sizeBytes, 0, 0, sizeClass, true, origin));
+            return track(new Lease(this, offset, sizeBytes, 0, sizeClass, true, origin));
         } finally {
             SystemCalls.close(descriptor);
         }
@@ -373,7 +371,7 @@ public final class NativeMemory implements AutoCloseable {
                     forgetMapping(pages);
                 }
             }
-            return track(new Lease(this, offset, sizeBytes, 0, 0, sizeClass, true, origin));
+            return track(new Lease(this, offset, sizeBytes, 0, sizeClass, true, origin));
         }
     }
 
@@ -505,25 +503,23 @@ public final class NativeMemory implements AutoCloseable {
         }
     }
 
-    /** Takes what a lease gave back off the count, and its pages if too many are warm already. */
-    void shrunk(Lease lease, long offset, long sizeBefore, long touchedBytes) {
-        int sizeClass = lease.sizeClass();
-        if (SizeClasses.isSmall(sizeClass)) {
+    /** Cuts a lease; pages behind it go back if too many are warm already. */
+    void shrink(Lease lease, long offset, long sizeBytes, long touchedBytes) {
+        if (SizeClasses.isSmall(lease.sizeClass())) {
+            lease.setSizeBytes(sizeBytes);
             return;
         }
-        long end = SizeClasses.pagesUp(lease.sizeBytes());
+        long end = SizeClasses.pagesUp(sizeBytes);
         long backed = Math.max(lease.backedBytes(), SizeClasses.pagesUp(touchedBytes));
-        long surplus;
+        long surplus = Math.max(0, backed - end);
         boolean keep;
         synchronized (lock) {
-            long kept = lease.surplusBytes();
-            backed = Math.max(backed, kept == 0 ? 0 : SizeClasses.pagesUp(sizeBefore) + kept);
-            surplus = Math.max(0, backed - end);
-            pagesWarmBytes -= kept;
+            pagesWarmBytes -= lease.surplusBytes();
+            leasedBytes -= SizeClasses.pagesUp(lease.sizeBytes()) - end;
             keep = warmBytes() + surplus <= options.warmBytes();
-            lease.setSurplusBytes(keep ? surplus : 0);
-            pagesWarmBytes += lease.surplusBytes();
-            leasedBytes -= SizeClasses.pagesUp(sizeBefore) - end;
+            pagesWarmBytes += keep ? surplus : 0;
+            lease.setSizeBytes(sizeBytes);
+            lease.setBackedBytes(keep ? backed : end);
         }
         if (!keep) {
             giveBackPages(offset + end, surplus);
