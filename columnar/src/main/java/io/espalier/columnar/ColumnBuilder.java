@@ -69,6 +69,15 @@ public final class ColumnBuilder implements AutoCloseable {
         return encoding;
     }
 
+    boolean isUnit() {
+        return type.kind() == ColumnType.Kind.UNIT;
+    }
+
+    /** The segment that the column is in. */
+    MemorySegment segment() {
+        return segment;
+    }
+
     /** The size of all values unless variable. */
     long width() {
         return width;
@@ -292,66 +301,6 @@ public final class ColumnBuilder implements AutoCloseable {
         count += values;
     }
 
-    /**
-     * Appends values of two columns of the same kind in the order that a merge of others took: see
-     * {@link Interleaving}.
-     */
-    void appendChosen(Column a, long i, long countA, Column b, long j, long countB, long choices) {
-        long values = countA + countB;
-        if (type.kind() == ColumnType.Kind.UNIT) {
-            count += values;
-            return;
-        }
-        if (a.isConstant() && b.isConstant() && Column.compare(a, 0, b, 0) == 0) {
-            appendCopies(a, values);
-            return;
-        }
-        if (a.width() == Long.BYTES && b.width() == Long.BYTES) {
-            long target = reserveFixed(Long.BYTES, values);
-            if (target != -1) {
-                Interleaving.chooseLongs(a, i, b, j, segment, target, choices, values);
-                advanceFixed(Long.BYTES, values);
-                return;
-            }
-        }
-        long nextA = i;
-        long nextB = j;
-        for (long k = 0; k < values; k++) {
-            if (segment.get(Layouts.BYTE, choices + k) != 0) {
-                append(a, nextA++);
-            } else {
-                append(b, nextB++);
-            }
-        }
-    }
-
-    /** Appends the values of a column of the same kind whose indexes are given, 64 bits each. */
-    void appendGathered(Column source, long indexes, long values) {
-        if (type.kind() == ColumnType.Kind.UNIT) {
-            count += values;
-            return;
-        }
-        if (source.isConstant()) {
-            appendCopies(source, values);
-            return;
-        }
-        long size = source.width();
-        // one value first: it ends a constant, or begins one
-        append(source, Words.getLong(segment, indexes, 0));
-        if (encoding == TrieLayout.FIXED && !source.isVariable() && size >= Long.BYTES) {
-            long target = reserveFixed(size, values - 1);
-            if (target != -1) {
-                Interleaving.gather(
-                        source.segment(), source.data(), size, segment, target, indexes, values);
-                advanceFixed(size, values - 1);
-                return;
-            }
-        }
-        for (long k = 1; k < values; k++) {
-            append(source, Words.getLong(segment, indexes, k));
-        }
-    }
-
     /** Appends {@code times} unit values. */
     void appendUnits(long times) {
         assert type.kind() == ColumnType.Kind.UNIT;
@@ -376,7 +325,8 @@ public final class ColumnBuilder implements AutoCloseable {
         }
     }
 
-    private void appendCopies(Column source, long values) {
+    /** Appends a constant column's value some times. */
+    void appendCopies(Column source, long values) {
         if (source.kind() == ColumnType.Kind.LONG) {
             appendRepeated(source.longAt(0), values);
             return;

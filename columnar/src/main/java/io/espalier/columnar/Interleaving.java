@@ -231,4 +231,75 @@ final class Interleaving {
             to += width;
         }
     }
+
+    // ---- columns ------------------------------------------------------------------------------
+
+    /**
+     * Appends values of two columns of the same kind in the order that a merge of others took: see
+     * {@link #wide}.
+     */
+    static void appendChosen(
+            ColumnBuilder target,
+            Column a,
+            long i,
+            long countA,
+            Column b,
+            long j,
+            long countB,
+            long choices) {
+        MemorySegment segment = target.segment();
+        long values = countA + countB;
+        if (target.isUnit()) {
+            target.appendUnits(values);
+            return;
+        }
+        if (a.isConstant() && b.isConstant() && Column.compare(a, 0, b, 0) == 0) {
+            target.appendCopies(a, values);
+            return;
+        }
+        if (a.width() == Long.BYTES && b.width() == Long.BYTES) {
+            long at = target.reserveFixed(Long.BYTES, values);
+            if (at != -1) {
+                chooseLongs(a, i, b, j, segment, at, choices, values);
+                target.advanceFixed(Long.BYTES, values);
+                return;
+            }
+        }
+        long nextA = i;
+        long nextB = j;
+        for (long k = 0; k < values; k++) {
+            if (segment.get(Layouts.BYTE, choices + k) != 0) {
+                target.append(a, nextA++);
+            } else {
+                target.append(b, nextB++);
+            }
+        }
+    }
+
+    /** Appends the values of a column of the same kind whose indexes are given, 64 bits each. */
+    static void appendGathered(ColumnBuilder target, Column source, long indexes, long values) {
+        MemorySegment segment = target.segment();
+        if (target.isUnit()) {
+            target.appendUnits(values);
+            return;
+        }
+        if (source.isConstant()) {
+            target.appendCopies(source, values);
+            return;
+        }
+        long size = source.width();
+        // one value first: it ends a constant, or begins one
+        target.append(source, Words.getLong(segment, indexes, 0));
+        if (target.encoding() == TrieLayout.FIXED && !source.isVariable() && size >= Long.BYTES) {
+            long at = target.reserveFixed(size, values - 1);
+            if (at != -1) {
+                gather(source.segment(), source.data(), size, segment, at, indexes, values);
+                target.advanceFixed(size, values - 1);
+                return;
+            }
+        }
+        for (long k = 1; k < values; k++) {
+            target.append(source, Words.getLong(segment, indexes, k));
+        }
+    }
 }

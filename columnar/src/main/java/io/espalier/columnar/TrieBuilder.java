@@ -1,11 +1,9 @@
 package io.espalier.columnar;
 
-import io.espalier.memory.Layouts;
 import io.espalier.memory.Lease;
 import io.espalier.memory.NativeMemory;
 import io.espalier.memory.Words;
 import java.lang.foreign.MemorySegment;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Builds one chunk from sorted, consolidated pieces: each piece starts above the last (key, val,
@@ -22,13 +20,12 @@ import org.jspecify.annotations.Nullable;
 public final class TrieBuilder implements AutoCloseable {
 
     /** What a builder keeps of each column's room between chunks. */
-    private static final long KEPT_BYTES_MAX = 4L << 20;
+    static final long KEPT_BYTES_MAX = 4L << 20;
 
     private final NativeMemory memory;
     private final MemorySegment segment;
     private final TrieType type;
     private final boolean pairs;
-    private final int headerBytes;
 
     private final ColumnBuilder keys;
     private final BoundsBuilder keyBounds;
@@ -38,6 +35,7 @@ public final class TrieBuilder implements AutoCloseable {
     private final ColumnBuilder diffs;
     private final ColumnBuilder payloads;
 
+    private final TrieSealer sealer;
     private final TimeBounds timeBounds = new TimeBounds();
 
     /** Of the second numbers of pairs, when the chunk is sealed. */
@@ -54,7 +52,6 @@ public final class TrieBuilder implements AutoCloseable {
         this.memory = memory;
         this.segment = memory.segment();
         this.type = type;
-        this.headerBytes = TrieLayout.headerBytes(type);
         this.keys = column(type.key(), true);
         this.keyBounds = new BoundsBuilder(memory);
         this.vals = column(type.val(), false);
@@ -63,11 +60,14 @@ public final class TrieBuilder implements AutoCloseable {
         this.times = column(type.time().column(), false);
         this.diffs = column(ColumnType.LONG, false);
         this.payloads = column(ColumnType.BYTES, false);
+        this.sealer =
+                new TrieSealer(
+                        memory, type, keys, keyBounds, vals, valBounds, times, diffs, payloads);
     }
 
     /** Any column may turn out to be the largest, in the room of which the image is made. */
     private ColumnBuilder column(ColumnType values, boolean distinct) {
-        return new ColumnBuilder(memory, values, distinct, headerBytes);
+        return new ColumnBuilder(memory, values, distinct, TrieLayout.headerBytes(type));
     }
 
     /** The type of the tries that are built. */
@@ -95,14 +95,7 @@ public final class TrieBuilder implements AutoCloseable {
         if (isEmpty()) {
             return 0;
         }
-        return headerBytes
-                + keys.sealedBytes()
-                + keyBounds.sealedBytes(vals.count())
-                + vals.sealedBytes()
-                + valBounds.sealedBytes(times.count())
-                + times.sealedBytes()
-                + diffs.sealedBytes()
-                + payloads.sealedBytes();
+        return sealer.sizeBytes();
     }
 
     /** The bytes of everything written out, as {@link TrieView#flatBytes()} of the sealed image. */
@@ -119,11 +112,15 @@ public final class TrieBuilder implements AutoCloseable {
     /** Opens a new key, above the last; a val must follow. */
     void openKey(Column source, long index) {
         assert isEmpty() || compareLastKey(source, index) < 0 : "keys out of order";
+        closeGroups();
+        keys.append(source, index);
+    }
+
+    private void closeGroups() {
         if (!isEmpty()) {
             keyBounds.close(vals.count());
             valBounds.close(times.count());
         }
-        keys.append(source, index);
     }
 
     /** Opens the first val of a key that was just opened; an update must follow. */
@@ -337,7 +334,7 @@ public final class TrieBuilder implements AutoCloseable {
             if (order > 0) {
                 throw new IllegalArgumentException(
                         "a piece that starts with "
-                                + describe(view, firstKey, firstVal, from)
+                                + view.describe(firstKey, firstVal, from)
                                 + " for a builder of "
                                 + updatesBefore
                                 + " updates, the last of which is ("
@@ -368,16 +365,6 @@ public final class TrieBuilder implements AutoCloseable {
         }
     }
 
-    private static String describe(TrieView view, long key, long val, long update) {
-        return "("
-                + view.keys().describe(key)
-                + ", "
-                + view.vals().describe(val)
-                + ", "
-                + Long.toUnsignedString(view.timeAt(update))
-                + ")";
-    }
-
     // ---- two views interleaved ----------------------------------------------------------------
 
     /** The keys, for a merge that writes them in place. */
@@ -400,10 +387,7 @@ public final class TrieBuilder implements AutoCloseable {
      * and one update; the caller then appends all of these.
      */
     void openSingleKeys(long groups) {
-        if (!isEmpty()) {
-            keyBounds.close(vals.count());
-            valBounds.close(times.count());
-        }
+        closeGroups();
         keyBounds.closeSingles(groups - 1);
         valBounds.closeSingles(groups - 1);
     }
@@ -421,18 +405,18 @@ public final class TrieBuilder implements AutoCloseable {
             TrieView a, long i, long countA, TrieView b, long j, long countB, long choices) {
         timeBounds.addAll(a.times(), i, i + countA);
         timeBounds.addAll(b.times(), j, j + countB);
-        times.appendChosen(a.times(), i, countA, b.times(), j, countB, choices);
-        diffs.appendChosen(a.diffs(), i, countA, b.diffs(), j, countB, choices);
+        Interleaving.appendChosen(times, a.times(), i, countA, b.times(), j, countB, choices);
+        Interleaving.appendChosen(diffs, a.diffs(), i, countA, b.diffs(), j, countB, choices);
         if (type.diff() == DiffType.UPSERT) {
-            payloads.appendChosen(a.payloads(), i, countA, b.payloads(), j, countB, choices);
+            Interleaving.appendChosen(
+                    payloads, a.payloads(), i, countA, b.payloads(), j, countB, choices);
         }
     }
 
     /** Appends keys of a view, each with its one val; as many single updates are to follow. */
     void appendSingles(TrieView view, long from, long count) {
         openSingleKeys(count);
-        keys.appendRange(view.keys(), from, from + count);
-        vals.appendRange(view.vals(), from, from + count);
+        appendKeys(view, from, count);
     }
 
     /**
@@ -440,11 +424,12 @@ public final class TrieBuilder implements AutoCloseable {
      * {@link #closeVal} between them.
      */
     void appendKeysOfOne(TrieView view, long from, long count) {
-        if (!isEmpty()) {
-            keyBounds.close(vals.count());
-            valBounds.close(times.count());
-        }
+        closeGroups();
         keyBounds.closeSingles(count - 1);
+        appendKeys(view, from, count);
+    }
+
+    private void appendKeys(TrieView view, long from, long count) {
         keys.appendRange(view.keys(), from, from + count);
         vals.appendRange(view.vals(), from, from + count);
     }
@@ -527,14 +512,14 @@ public final class TrieBuilder implements AutoCloseable {
      */
     void appendGathered(TrieView view, long indexes, long count) {
         openSingleKeys(count);
-        keys.appendGathered(view.keys(), indexes, count);
-        vals.appendGathered(view.vals(), indexes, count);
+        Interleaving.appendGathered(keys, view.keys(), indexes, count);
+        Interleaving.appendGathered(vals, view.vals(), indexes, count);
         long before = times.count();
-        times.appendGathered(view.times(), indexes, count);
+        Interleaving.appendGathered(times, view.times(), indexes, count);
         timeBounds.addAll(times.bind(lastVal), before, times.count());
-        diffs.appendGathered(view.diffs(), indexes, count);
+        Interleaving.appendGathered(diffs, view.diffs(), indexes, count);
         if (type.diff() == DiffType.UPSERT) {
-            payloads.appendGathered(view.payloads(), indexes, count);
+            Interleaving.appendGathered(payloads, view.payloads(), indexes, count);
         }
     }
 
@@ -560,57 +545,9 @@ public final class TrieBuilder implements AutoCloseable {
         if (pairs) {
             addSeconds();
         }
-        long size = sealedBytes();
-        ColumnBuilder lead = lead();
-        // the one step that may fail comes first
-        Lease lease;
-        boolean inPlace = false;
-        if (lead != null && lead.fitsImage(size, headerBytes)) {
-            lease = lead.becomeImage(size);
-            inPlace = true;
-        } else {
-            lease = memory.allocate(size);
-        }
-        keyBounds.close(vals.count());
-        valBounds.close(times.count());
-        writeHeader(lease.offset(), size);
-        long end = image(lease.offset(), lead, inPlace);
-        assert end == size : end + " bytes of " + size;
-        if (lead != null && !inPlace) {
-            lead.clearForImage(size, headerBytes, KEPT_BYTES_MAX);
-        }
+        Lease lease = sealer.seal(sealedBytes(), timeBounds, secondBounds);
         clear();
         return lease;
-    }
-
-    /** The column that an image begins with: the largest of those whose values have one width. */
-    private @Nullable ColumnBuilder lead() {
-        ColumnBuilder lead = larger(keys, vals);
-        lead = larger(lead, times);
-        lead = larger(lead, diffs);
-        lead = larger(lead, payloads);
-        return lead.fixedBytes() == 0 ? null : lead;
-    }
-
-    private static ColumnBuilder larger(ColumnBuilder first, ColumnBuilder second) {
-        return second.fixedBytes() > first.fixedBytes() ? second : first;
-    }
-
-    private void writeHeader(long base, long size) {
-        segment.set(Layouts.LONG, base + TrieLayout.MAGIC_AT, TrieLayout.MAGIC);
-        segment.set(Layouts.INT, base + TrieLayout.CHECKSUM_AT, 0);
-        segment.set(Layouts.INT, base + TrieLayout.VERSION_AT, TrieLayout.VERSION);
-        segment.set(Layouts.LONG, base + TrieLayout.SIZE_AT, size);
-        segment.set(Layouts.LONG, base + TrieLayout.TYPE_AT, type.code());
-        segment.set(Layouts.LONG, base + TrieLayout.KEYS_AT, keys.count());
-        segment.set(Layouts.LONG, base + TrieLayout.VALS_AT, vals.count());
-        segment.set(Layouts.LONG, base + TrieLayout.UPDATES_AT, times.count());
-        segment.set(Layouts.LONG, base + TrieLayout.TIME_MIN_AT, timeBounds.min());
-        segment.set(Layouts.LONG, base + TrieLayout.TIME_MAX_AT, timeBounds.max());
-        if (pairs) {
-            segment.set(Layouts.LONG, base + TrieLayout.SECOND_TIME_MIN_AT, secondBounds.min());
-            segment.set(Layouts.LONG, base + TrieLayout.SECOND_TIME_MAX_AT, secondBounds.max());
-        }
     }
 
     /** Finds the bounds of the second numbers of times. */
@@ -621,63 +558,6 @@ public final class TrieBuilder implements AutoCloseable {
         for (long i = 0; i < count; i++) {
             secondBounds.add(TimeType.secondOf(all, i));
         }
-    }
-
-    /**
-     * Writes directory and columns of the image at {@code base}; returns its size.
-     *
-     * @param inPlace whether the values of the leading column are where they belong
-     */
-    private long image(long base, @Nullable ColumnBuilder lead, boolean inPlace) {
-        long at = headerBytes;
-        if (lead != null) {
-            long bytes = lead.count() * lead.width();
-            if (inPlace) {
-                ColumnBuilder.pad(segment, base + at, bytes);
-            } else {
-                lead.seal(base + at);
-            }
-            at += TrieLayout.align(bytes);
-        }
-        at = column(base, at, TrieLayout.KEYS, keys, lead);
-        at = bounds(base, at, TrieLayout.KEY_BOUNDS, keyBounds);
-        at = column(base, at, TrieLayout.VALS, vals, lead);
-        at = bounds(base, at, TrieLayout.VAL_BOUNDS, valBounds);
-        at = column(base, at, TrieLayout.TIMES, times, lead);
-        at = column(base, at, TrieLayout.DIFFS, diffs, lead);
-        return column(base, at, TrieLayout.PAYLOADS, payloads, lead);
-    }
-
-    private long column(
-            long base, long at, int index, ColumnBuilder column, @Nullable ColumnBuilder lead) {
-        long width = column.encoding() == TrieLayout.VARIABLE ? 0 : column.width();
-        if (column == lead) {
-            long bytes = column.count() * width;
-            entry(base, index, column.encoding(), width, headerBytes, bytes);
-            return at;
-        }
-        long bytes = column.seal(base + at);
-        entry(base, index, column.encoding(), width, at, bytes);
-        assert TrieLayout.align(bytes) == column.sealedBytes();
-        return at + TrieLayout.align(bytes);
-    }
-
-    private long bounds(long base, long at, int index, BoundsBuilder column) {
-        long bytes = column.seal(base + at);
-        if (column.isStrided()) {
-            entry(base, index, TrieLayout.CONSTANT, column.stride(), at, 0);
-        } else {
-            entry(base, index, TrieLayout.VARIABLE, 0, at, bytes);
-        }
-        return at + TrieLayout.align(bytes);
-    }
-
-    private void entry(long base, int index, int encoding, long width, long at, long bytes) {
-        long entry = base + TrieLayout.DIRECTORY_AT + (long) index * TrieLayout.ENTRY_BYTES;
-        segment.set(Layouts.INT, entry + TrieLayout.ENTRY_ENCODING_AT, encoding);
-        segment.set(Layouts.INT, entry + TrieLayout.ENTRY_WIDTH_AT, (int) width);
-        segment.set(Layouts.LONG, entry + TrieLayout.ENTRY_OFFSET_AT, at);
-        segment.set(Layouts.LONG, entry + TrieLayout.ENTRY_SIZE_AT, bytes);
     }
 
     /** Forgets what was appended; keeps the room. */

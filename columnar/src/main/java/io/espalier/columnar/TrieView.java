@@ -415,6 +415,17 @@ public final class TrieView {
                 updateCount);
     }
 
+    /** An update as text, for messages. */
+    String describe(long key, long val, long update) {
+        return "("
+                + keys.describe(key)
+                + ", "
+                + vals.describe(val)
+                + ", "
+                + Long.toUnsignedString(timeAt(update))
+                + ")";
+    }
+
     /** The sum of all diffs, modulo 2<sup>64</sup>. */
     public long diffSum() {
         if (diffs.isConstant()) {

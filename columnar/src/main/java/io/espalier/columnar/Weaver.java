@@ -177,7 +177,7 @@ final class Weaver {
         }
         target.openSingleKeys(countA + countB);
         target.keys().advanceFixed(a.keys().width(), countA + countB);
-        target.vals().appendChosen(a.vals(), i, countA, b.vals(), j, countB, notes);
+        Interleaving.appendChosen(target.vals(), a.vals(), i, countA, b.vals(), j, countB, notes);
         target.appendChosenUpdates(a, i, countA, b, j, countB, notes);
         return true;
     }
@@ -411,7 +411,8 @@ final class Weaver {
             open(target, a, first.key(), sameKey, keyIsOpen, count);
             deciding.advanceFixed(Long.BYTES, count);
             if (!sameKey) {
-                target.vals().appendChosen(a.vals(), i, countA, b.vals(), j, countB, notes);
+                Interleaving.appendChosen(
+                        target.vals(), a.vals(), i, countA, b.vals(), j, countB, notes);
             }
             target.appendChosenUpdates(a, i, countA, b, j, countB, notes);
             return true;

@@ -193,11 +193,12 @@ class WeaveTest {
             if (models.get(0).isEmpty() || models.get(1).isEmpty()) {
                 continue;
             }
-            long cuts = random.nextLong() & random.nextLong() & random.nextLong();
-            long noCuts = random.nextInt(3) == 0 ? cuts : 0;
+            long cuts = random.nextInt(3) == 0 ? random.nextLong() : 0;
+            cuts &= random.nextLong();
+            cuts &= random.nextLong();
             List<Side> sides = new ArrayList<>();
             for (SortedMap<Row, Diff> model : models) {
-                sides.add(new Side(model, Tries.formParts(pager, type, parts(model, noCuts))));
+                sides.add(new Side(model, Tries.formParts(pager, type, parts(model, cuts))));
             }
             for (boolean eager : new boolean[] {true, false}) {
                 merge(
