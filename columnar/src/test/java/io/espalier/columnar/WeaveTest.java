@@ -1,7 +1,9 @@
 package io.espalier.columnar;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.espalier.columnar.Tries.Datum;
 import io.espalier.columnar.Tries.Diff;
@@ -396,6 +398,13 @@ class WeaveTest {
                 try (Merge merge = new Merge(batches, false, 0, out, eager)) {
                     merge.run();
                 }
+            }
+            for (long i = 0; i < merged.chunkCount(); i++) {
+                Chunk chunk = merged.chunk(i);
+                assertFalse(chunk.exceeds(target), () -> chunk + " for " + target);
+                assertTrue(
+                        i == 0 || merged.chunk(i - 1).flatBytes() + chunk.flatBytes() > target,
+                        () -> chunk + " is too small for " + target);
             }
             SortedMap<Row, Diff> read = Tries.read(merged);
             if (!expected.equals(read)) {
