@@ -40,6 +40,7 @@ final class NativeStore implements Store {
     private final Map<String, NativeTable> tables = new TreeMap<>();
 
     private final Readers readers;
+    private final LookUps lookUps;
 
     private NativeStore(
             Path directory,
@@ -53,6 +54,7 @@ final class NativeStore implements Store {
         this.pager = pager;
         this.traces = traces;
         this.readers = new Readers(directory.toString());
+        this.lookUps = new LookUps(memory);
     }
 
     static NativeStore open(Path directory, StoreOptions options) {
@@ -297,6 +299,10 @@ final class NativeStore implements Store {
         return readers;
     }
 
+    LookUps lookUps() {
+        return lookUps;
+    }
+
     void checkOpen() {
         readers.checkOpen();
     }
@@ -323,6 +329,7 @@ final class NativeStore implements Store {
                 return null;
             });
         } finally {
+            lookUps.close();
             close(pager, memory);
         }
     }

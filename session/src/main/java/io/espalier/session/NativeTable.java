@@ -1,7 +1,5 @@
 package io.espalier.session;
 
-import io.espalier.columnar.ColumnBuilder;
-import io.espalier.columnar.ColumnType;
 import io.espalier.columnar.LatestValues;
 import io.espalier.memory.Layouts;
 import io.espalier.memory.NativeBuffer;
@@ -207,15 +205,29 @@ final class NativeTable implements Table {
         if (snapshot == null) {
             return null;
         }
-        try (snapshot;
-                LatestValues latest = new LatestValues(memory);
-                ColumnBuilder probe = ColumnBuilder.distinct(memory, ColumnType.BYTES)) {
-            probe.append(key, 0, key.length);
-            latest.read(snapshot.runs(), probe.column(), snapshot.upper() - 1);
-            return latest.isPresent(0)
-                    ? bytes(latest.segment(), latest.offsetOf(0), latest.sizeOf(0))
-                    : null;
+        try (snapshot) {
+            LookUps.LookUp lookUp = store.lookUps().take();
+            boolean whole = false;
+            try {
+                lookUp.probe().append(key, 0, key.length);
+                LatestValues latest = look(snapshot, lookUp);
+                byte[] value =
+                        latest.isPresent(0)
+                                ? bytes(latest.segment(), latest.offsetOf(0), latest.sizeOf(0))
+                                : null;
+                whole = true;
+                return value;
+            } finally {
+                store.lookUps().giveBack(lookUp, whole);
+            }
         }
+    }
+
+    private static LatestValues look(TraceSnapshot snapshot, LookUps.LookUp lookUp) {
+        LatestValues latest = lookUp.latest();
+        long now = snapshot.upper() - 1;
+        snapshot.read(latest, lookUp.probe().column(), now, Long.MAX_VALUE);
+        return latest;
     }
 
     @Override
@@ -239,17 +251,22 @@ final class NativeTable implements Table {
         if (snapshot == null) {
             return -1;
         }
-        try (snapshot;
-                LatestValues latest = new LatestValues(memory);
-                ColumnBuilder probe = ColumnBuilder.distinct(memory, ColumnType.BYTES)) {
-            probe.append(key, keyOffset, keySize);
-            latest.read(snapshot.runs(), probe.column(), snapshot.upper() - 1);
-            if (!latest.isPresent(0)) {
-                return -1;
+        try (snapshot) {
+            LookUps.LookUp lookUp = store.lookUps().take();
+            boolean whole = false;
+            try {
+                lookUp.probe().append(key, keyOffset, keySize);
+                LatestValues latest = look(snapshot, lookUp);
+                long size = -1;
+                if (latest.isPresent(0)) {
+                    size = latest.sizeOf(0);
+                    value.append(latest.segment(), latest.offsetOf(0), size);
+                }
+                whole = true;
+                return size;
+            } finally {
+                store.lookUps().giveBack(lookUp, whole);
             }
-            long size = latest.sizeOf(0);
-            value.append(latest.segment(), latest.offsetOf(0), size);
-            return size;
         }
     }
 

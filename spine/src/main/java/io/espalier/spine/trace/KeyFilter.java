@@ -7,7 +7,7 @@ import java.lang.foreign.MemorySegment;
 /**
  * Kernels of a blocked Bloom filter over hashes of keys: a key sets 6 bits of one block of 64
  * bytes, so that asking for it meets one line of the cache. With {@value #BITS_PER_KEY} bits for a
- * key some 1 in 90 absent keys passes.
+ * key some 1 in 100 absent keys passes.
  *
  * <p>The idea is that of Putze, Sanders and Singler, "Cache-, hash- and space-efficient Bloom
  * filters", 2007. A filter that is smaller for the same precision (binary fuse) is made of all keys

@@ -1,5 +1,7 @@
 package io.espalier.spine.trace;
 
+import io.espalier.columnar.Column;
+import io.espalier.columnar.LatestValues;
 import io.espalier.columnar.Run;
 import io.espalier.pager.Pager;
 import java.util.ArrayList;
@@ -147,6 +149,38 @@ public final class TraceSnapshot implements AutoCloseable {
     }
 
     /**
+     * Looks up what many keys had as of an epoch, in a trace in which a key has one val at most.
+     * Parts that do not have a key are passed over by their filters, parts that began later are
+     * left out.
+     *
+     * @param target takes the vals; kept from one look-up to the next, so that probes cost nothing
+     *     on the heap
+     * @param probes ascending, without duplicates
+     * @param bytesMax the most that all vals may take
+     * @return whether that was enough; if not, nothing is read: ask for fewer
+     * @throws OutOfHistoryException if the epoch is before {@link #since()} or not before {@link
+     *     #upper()}
+     * @see LatestValues#read
+     */
+    public boolean read(LatestValues target, Column probes, long asOf, long bytesMax) {
+        Shared now = checkAsOf(asOf);
+        List<Run> runs = now.runs();
+        int count = runs.size();
+        while (count > 0 && Long.compareUnsigned(now.parts().get(count - 1).lower(), asOf) > 0) {
+            count--;
+        }
+        return target.read(runs.subList(0, count), probes, asOf, bytesMax);
+    }
+
+    private Shared checkAsOf(long asOf) {
+        Shared now = shared();
+        if (Long.compareUnsigned(asOf, now.since) < 0 || Long.compareUnsigned(asOf, upper) >= 0) {
+            throw new OutOfHistoryException("snapshot", asOf, now.since, upper);
+        }
+        return now;
+    }
+
+    /**
      * What the trace held as of an epoch, in key order or against it. The caller closes the scan,
      * before the snapshot.
      *
@@ -158,10 +192,7 @@ public final class TraceSnapshot implements AutoCloseable {
      */
     public TraceScan scan(
             byte @Nullable [] from, byte @Nullable [] to, long asOf, boolean descending) {
-        Shared now = shared();
-        if (Long.compareUnsigned(asOf, now.since) < 0 || Long.compareUnsigned(asOf, upper) >= 0) {
-            throw new OutOfHistoryException("snapshot", asOf, now.since, upper);
-        }
+        Shared now = checkAsOf(asOf);
         List<BatchFile> files = new ArrayList<>();
         for (Part part : now.parts()) {
             if (Long.compareUnsigned(part.lower(), asOf) <= 0) {
