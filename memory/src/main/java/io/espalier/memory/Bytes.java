@@ -6,8 +6,8 @@ import java.lang.foreign.MemorySegment;
  * Kernels over runs of bytes: static, primitive, without allocation. The order is unsigned
  * lexicographic, decided a big-endian word at a time; a proper prefix comes first.
  *
- * <p>Every read is a plain access. {@link MemorySegment#mismatch} and the JDK's checksums are
- * faster by a little, but they read through assembly stubs in which a page that a mapped file no
+ * <p>Every read is a plain access. {@link MemorySegment#mismatch} and the JDK's checksums are no
+ * faster, and read through assembly stubs in which a page that a mapped file no
  * longer has (truncated, or unreadable) ends the process instead of raising an {@link
  * InternalError}.
  */
@@ -18,6 +18,7 @@ public final class Bytes {
     private static final long HASH_MIX_2 = 0xA0761D6478BD642FL;
     private static final long BLOCK_BYTES = 256;
     private static final int BLOCK_WORDS = (int) (BLOCK_BYTES / Long.BYTES);
+    private static final long LARGE_BLOCK_BYTES = 16_384;
 
     /** The same for long runs: what a block adds up to is looked at a quarter as often. */
     private static final long LARGE_BLOCK_BYTES = 1024;
@@ -124,8 +125,49 @@ public final class Bytes {
         return i;
     }
 
-    /** The size of the whole blocks at the start of two runs before the first that differs. */
+    /**
+     * The size of the whole small blocks at the start of two runs before the first that differs.
+     * What is equal so far decides how much is compared next: a long loop is at the speed of
+     * memory, where a short one costs as much for its ends as for its words.
+     */
     private static long equalBlocks(
+            MemorySegment a, long aOffset, MemorySegment b, long bOffset, long size) {
+        // most runs are short, or differ at once: small enough to be compiled into the callers
+        return size < BLOCK_BYTES || equalSmallBlocks(a, aOffset, b, bOffset, BLOCK_BYTES) == 0
+                ? 0
+                : equalLargeBlocks(a, aOffset, b, bOffset, size);
+    }
+
+    /** The same where the first block is equal. */
+    private static long equalLargeBlocks(
+            MemorySegment a, long aOffset, MemorySegment b, long bOffset, long size) {
+        long i = BLOCK_BYTES;
+        while (i + BLOCK_BYTES <= size) {
+            long block = Math.min(i, LARGE_BLOCK_BYTES);
+            while (i + block > size) {
+                block >>= 1;
+            }
+            block = Long.highestOneBit(block);
+            if (difference(a, aOffset + i, b, bOffset + i, (int) (block >>> 3)) != 0) {
+                return i + equalSmallBlocks(a, aOffset + i, b, bOffset + i, block);
+            }
+            i += block;
+        }
+        return i;
+    }
+
+    /** A counted loop without an exit, alone in its method: the compiler makes vectors of it. */
+    private static long difference(
+            MemorySegment a, long aOffset, MemorySegment b, long bOffset, int words) {
+        long difference = 0;
+        for (int word = 0; word < words; word++) {
+            long at = (long) word << 3;
+            difference |= a.get(Layouts.LONG, aOffset + at) ^ b.get(Layouts.LONG, bOffset + at);
+        }
+        return difference;
+    }
+
+    private static long equalSmallBlocks(
             MemorySegment a, long aOffset, MemorySegment b, long bOffset, long size) {
         long i = 0;
         // without an exit inside a block, the compiler makes vectors of it

@@ -62,6 +62,30 @@ final class BytesTest {
         }
     }
 
+    /** Fails if the blocks that grow with what is equal miss a byte, or pass an end. */
+    @Test
+    void oneDifferingByteIsFoundInLongRuns(NativeMemory memory) {
+        int most = 100_000;
+        try (Lease lease = memory.allocate(2L * most + 4096)) {
+            MemorySegment segment = memory.segment();
+            long aOffset = lease.offset() + 3;
+            long bOffset = lease.offset() + most + 1024;
+            byte[] a = new byte[most];
+            new Random(Seed.value() + 3).nextBytes(a);
+            put(segment, aOffset, a, (byte) 0x55);
+            put(segment, bOffset, a, (byte) 0xAA);
+            for (int size : new int[] {511, 512, 513, 8192, 16_640, 33_024, 65_536, most}) {
+                assertEquals(size, Bytes.commonPrefix(segment, aOffset, segment, bOffset, size));
+                for (int at = 0; at < size; at += at < 1200 ? 1 : 251) {
+                    byte was = segment.get(Layouts.BYTE, bOffset + at);
+                    segment.set(Layouts.BYTE, bOffset + at, (byte) (was ^ 1));
+                    assertEquals(at, Bytes.commonPrefix(segment, aOffset, segment, bOffset, size));
+                    segment.set(Layouts.BYTE, bOffset + at, was);
+                }
+            }
+        }
+    }
+
     static void checkPair(MemorySegment segment, long aOffset, byte[] a, long bOffset, byte[] b) {
         // what follows the runs differs, so that reading past an end would show
         put(segment, aOffset, a, (byte) 0x55);
