@@ -7,9 +7,8 @@ import java.lang.foreign.MemorySegment;
  * lexicographic, decided a big-endian word at a time; a proper prefix comes first.
  *
  * <p>Every read is a plain access. {@link MemorySegment#mismatch} and the JDK's checksums are no
- * faster, and read through assembly stubs in which a page that a mapped file no
- * longer has (truncated, or unreadable) ends the process instead of raising an {@link
- * InternalError}.
+ * faster, and read through assembly stubs in which a page that a mapped file no longer has
+ * (truncated, or unreadable) ends the process instead of raising an {@link InternalError}.
  */
 public final class Bytes {
 

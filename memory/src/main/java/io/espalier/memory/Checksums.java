@@ -3,12 +3,10 @@ package io.espalier.memory;
 import java.lang.foreign.MemorySegment;
 import java.util.zip.CRC32C;
 
-/** CRC32C over native bytes. */
+/** CRC32C over native bytes: for what is durable. */
 public final class Checksums {
 
     private static final int PART_BYTES = 4096;
-
-    private static final long BUFFER_BYTES_MAX = 1L << 30;
 
     /** One array for each thread: pages are checked too often to make garbage of it. */
     private static final ThreadLocal<byte[]> PART =
@@ -31,24 +29,5 @@ public final class Checksums {
             crc.update(part, 0, count);
         }
         return (int) crc.getValue();
-    }
-
-    /**
-     * The same of bytes in allocated memory, of which no page can be missing: faster by half, and
-     * not for mapped files.
-     */
-    public static int crc32cOfAllocated(MemorySegment segment, long offset, long size) {
-        CRC32C crc = new CRC32C();
-        updateByAllocated(crc, segment, offset, size);
-        return (int) crc.getValue();
-    }
-
-    /** Adds bytes in allocated memory to a checksum: for bytes that come block by block. */
-    public static void updateByAllocated(
-            CRC32C crc, MemorySegment segment, long offset, long size) {
-        for (long done = 0; done < size; done += BUFFER_BYTES_MAX) {
-            long count = Math.min(BUFFER_BYTES_MAX, size - done);
-            crc.update(segment.asSlice(offset + done, count).asByteBuffer());
-        }
     }
 }

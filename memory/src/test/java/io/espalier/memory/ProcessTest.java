@@ -82,6 +82,7 @@ final class ProcessTest {
                                 new Kernel(
                                         "commonPrefix", a -> Bytes.commonPrefix(s, b, s, a, SIZE)),
                                 new Kernel("hash", a -> Bytes.hash(s, a, SIZE)),
+                                new Kernel("fastSum", a -> FastSum.of(s, a, SIZE)),
                                 new Kernel("crc32c", a -> Checksums.crc32c(s, a, SIZE)),
                                 new Kernel("allEqual", a -> Words.allEqual(s, a, SIZE / 8) ? 1 : 0),
                                 new Kernel("gallop", a -> Words.gallop(s, a, 0, SIZE / 8, 1)),

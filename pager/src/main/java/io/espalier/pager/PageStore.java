@@ -1,12 +1,11 @@
 package io.espalier.pager;
 
-import io.espalier.memory.Checksums;
+import io.espalier.memory.FastSum;
 import io.espalier.memory.Lease;
 import io.espalier.memory.NativeMemory;
 import io.espalier.memory.OutOfNativeMemoryException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,9 +15,10 @@ import org.jspecify.annotations.Nullable;
 final class PageStore {
 
     /**
-     * Small enough for the second level cache, large enough that the system call does not count.
+     * Small enough for the second level cache, large enough that the system call does not count. A
+     * multiple of {@link FastSum#BLOCK_BYTES}.
      */
-    private static final long READ_BLOCK_BYTES = 1L << 20;
+    private static final long READ_BLOCK_BYTES = 1L << 19;
 
     private final NativeMemory memory;
     private final PagerOptions options;
@@ -91,7 +91,7 @@ final class PageStore {
     }
 
     private StoredPage writeBytes(Codec codec, long offset, long storedBytes, long rawBytes) {
-        int checksum = Checksums.crc32cOfAllocated(memory.segment(), offset, storedBytes);
+        long checksum = FastSum.of(memory.segment(), offset, storedBytes);
         Extent extent;
         try {
             extent = space.allocate(storedBytes);
@@ -147,12 +147,12 @@ final class PageStore {
         long offset = page.mappedOffset();
         page.extent().segment().enterPlace(page.extent());
         try {
-            // first, since a page that cannot be read must not be met by the checksum routine
+            // at once and first: by loads, a page that cannot be read is an InternalError
             memory.populate(offset, page.storedBytes());
         } catch (IOException e) {
             throw damaged(page, "cannot be read: " + e.getMessage(), e);
         }
-        check(page, Checksums.crc32c(memory.segment(), offset, page.storedBytes()));
+        check(page, FastSum.of(memory.segment(), offset, page.storedBytes()));
     }
 
     /**
@@ -205,7 +205,7 @@ final class PageStore {
     /** Reads the stored bytes, each block checked while it is in the cache. */
     private void readStored(StoredPage page, MemorySegment target, long offset) {
         Extent extent = page.extent();
-        CRC32C crc = new CRC32C();
+        long sum = FastSum.start(page.storedBytes());
         for (long done = 0; done < page.storedBytes(); done += READ_BLOCK_BYTES) {
             long count = Math.min(READ_BLOCK_BYTES, page.storedBytes() - done);
             try {
@@ -213,9 +213,9 @@ final class PageStore {
             } catch (IOException e) {
                 throw damaged(page, "cannot be read: " + e.getMessage(), e);
             }
-            Checksums.updateByAllocated(crc, target, offset + done, count);
+            sum = FastSum.add(sum, target, offset + done, count);
         }
-        check(page, (int) crc.getValue());
+        check(page, sum);
     }
 
     /** Drops the mapped bytes of a page from memory; the page cache keeps them. */
@@ -235,11 +235,11 @@ final class PageStore {
         space.free(page.extent());
     }
 
-    private void check(StoredPage page, int found) {
+    private void check(StoredPage page, long found) {
         if (found != page.checksum()) {
             throw damaged(
                     page,
-                    String.format("has CRC32C 0x%08x, expected 0x%08x", found, page.checksum()),
+                    String.format("has checksum 0x%016x, expected 0x%016x", found, page.checksum()),
                     null);
         }
     }

@@ -4,9 +4,9 @@ package io.espalier.pager;
  * Where the bytes of an image are in the spill files.
  *
  * @param storedBytes how many bytes of the extent are used; with a codec, the encoded size
- * @param checksum the CRC32C of the stored bytes
+ * @param checksum the {@link io.espalier.memory.FastSum} of the stored bytes
  */
-record StoredPage(Extent extent, Codec codec, long storedBytes, int checksum) {
+record StoredPage(Extent extent, Codec codec, long storedBytes, long checksum) {
 
     /** Whether the bytes can be read where they are mapped. */
     boolean isInPlace() {

@@ -48,7 +48,7 @@ final class FaultTest {
                         DamagedPageException e = assertThrows(DamagedPageException.class, way);
                         Fixture.assertSays(e, "espalier-spill-");
                         Fixture.assertSays(e, "at offset " + page.extent().position());
-                        Fixture.assertSays(e, String.format("expected 0x%08x", page.checksum()));
+                        Fixture.assertSays(e, String.format("expected 0x%016x", page.checksum()));
                     }
                     assertTrue(whole.readInto(target), "others are whole");
                 }
