@@ -66,24 +66,39 @@ public final class FastSum {
         long at = offset;
         long end = offset + sizeBytes;
         for (; at + BLOCK_BYTES <= end; at += BLOCK_BYTES) {
-            all = mix(all ^ blockSum(segment, at, BLOCK_WORDS));
+            all = mix(all ^ blockSum(segment, at));
         }
         int words = (int) ((end - at) >>> 3);
         if (words > 0) {
-            all = mix(all ^ blockSum(segment, at, words));
+            all = mix(all ^ tailSum(segment, at, words));
             at += (long) words << 3;
         }
         return at < end ? mix(all ^ Bytes.prefix(segment, at, end - at)) : all;
     }
 
-    /** A counted loop over what does not depend on what came before: made of vectors. */
-    private static long blockSum(MemorySegment segment, long offset, int words) {
+    /**
+     * A counted loop over what does not depend on what came before: made of vectors. Its length is
+     * a constant since the compiler does not always see through it otherwise.
+     */
+    private static long blockSum(MemorySegment segment, long offset) {
+        long[] keys = KEYS;
+        long sum = 0;
+        for (int i = 0; i < BLOCK_WORDS; i++) {
+            sum += product(segment.get(Layouts.LONG, offset + ((long) i << 3)) ^ keys[i]);
+        }
+        return sum;
+    }
+
+    private static long tailSum(MemorySegment segment, long offset, int words) {
         long[] keys = KEYS;
         long sum = 0;
         for (int i = 0; i < words; i++) {
-            long word = segment.get(Layouts.LONG, offset + ((long) i << 3)) ^ keys[i];
-            sum += (word & LOW_HALF) * (word >>> 32) + word;
+            sum += product(segment.get(Layouts.LONG, offset + ((long) i << 3)) ^ keys[i]);
         }
         return sum;
+    }
+
+    private static long product(long word) {
+        return (word & LOW_HALF) * (word >>> 32) + word;
     }
 }
