@@ -73,13 +73,32 @@ public final class MemoryBudget {
      * @throws ArithmeticException if more than 8 EiB would be charged; nothing is, then
      */
     public Ticket charge(long bytes) {
+        take(bytes);
+        return new Ticket(this, bytes);
+    }
+
+    /**
+     * Charges {@code bytes} without a ticket, going into debt if it must: for an owner that knows
+     * for itself whether it is charged, and is one of many. It gives back exactly that, once.
+     *
+     * @throws IllegalArgumentException if {@code bytes} is negative
+     * @throws ArithmeticException if more than 8 EiB would be charged; nothing is, then
+     */
+    public void take(long bytes) {
         checkAmount(bytes);
         while (true) {
             long used = usedBytes.get();
             if (usedBytes.compareAndSet(used, Math.addExact(used, bytes))) {
-                return new Ticket(this, bytes);
+                return;
             }
         }
+    }
+
+    /** Credits what was {@linkplain #take taken}; from any thread. */
+    public void giveBack(long bytes) {
+        checkAmount(bytes);
+        long used = usedBytes.addAndGet(-bytes);
+        assert used >= 0 : "budget credited more than it was charged: " + used;
     }
 
     /**
@@ -139,8 +158,7 @@ public final class MemoryBudget {
         @Override
         public void close() {
             if (OPEN.compareAndSet(this, true, false)) {
-                long used = budget.usedBytes.addAndGet(-bytes);
-                assert used >= 0 : "budget credited more than it was charged: " + used;
+                budget.giveBack(bytes);
             }
         }
     }

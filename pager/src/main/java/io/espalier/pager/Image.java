@@ -1,10 +1,7 @@
 package io.espalier.pager;
 
 import io.espalier.memory.Lease;
-import io.espalier.memory.MemoryBudget;
 import io.espalier.memory.OutOfNativeMemoryException;
-import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -40,11 +37,12 @@ public final class Image implements AutoCloseable {
     private final long chargeBytes;
     private final int depth;
 
-    private final ReentrantLock lock = new ReentrantLock();
-    private final Condition written = lock.newCondition();
-    // all guarded by lock
+    /** Of {@link ImageLock}, and nobody else. */
+    @SuppressWarnings("unused") // through its updater
+    volatile int lockState;
+
+    // all guarded by the lock; the budget is charged for the lease while there is one
     private @Nullable Lease lease;
-    private MemoryBudget.@Nullable Ticket ticket;
     private @Nullable StoredPage page;
     private int pins;
     private boolean inPlace;
@@ -64,10 +62,10 @@ public final class Image implements AutoCloseable {
     /** When it began to wait for a writer. Guarded by the lock of {@link Residency}. */
     long queuedNanos;
 
-    Image(Pager pager, Lease lease, MemoryBudget.Ticket ticket, int depth) {
+    /** Of a lease that the budget is charged for already. */
+    Image(Pager pager, Lease lease, int depth) {
         this.pager = pager;
         this.lease = lease;
-        this.ticket = ticket;
         this.sizeBytes = lease.sizeBytes();
         this.chargeBytes = lease.accountedBytes();
         this.depth = depth;
@@ -94,21 +92,21 @@ public final class Image implements AutoCloseable {
 
     /** Whether the bytes are in allocated memory now, charged to the budget. */
     public boolean isResident() {
-        lock.lock();
+        ImageLock.lock(this);
         try {
             return lease != null;
         } finally {
-            lock.unlock();
+            ImageLock.unlock(this);
         }
     }
 
     /** Whether the bytes have been written to a spill file. */
     public boolean isPaged() {
-        lock.lock();
+        ImageLock.lock(this);
         try {
             return page != null;
         } finally {
-            lock.unlock();
+            ImageLock.unlock(this);
         }
     }
 
@@ -125,10 +123,20 @@ public final class Image implements AutoCloseable {
      * @throws IllegalStateException if this image is closed
      */
     public Pin pin() {
+        return new Pin(this, hold());
+    }
+
+    /**
+     * The same without an object: for holds that begin and end in one place. Whoever takes it says
+     * {@link #letGo} exactly once.
+     *
+     * @return where the bytes start in the segment of the pager's memory
+     */
+    public long hold() {
         long startNanos = 0;
-        if (!lock.tryLock()) {
+        if (!ImageLock.tryLock(this)) {
             startNanos = System.nanoTime();
-            lock.lock();
+            ImageLock.lock(this);
         }
         boolean broughtIn;
         long offset;
@@ -148,7 +156,7 @@ public final class Image implements AutoCloseable {
             offset = held != null ? held.offset() : stored().mappedOffset();
             pins++;
         } finally {
-            lock.unlock();
+            ImageLock.unlock(this);
         }
         SpillCounters counters = pager.counters();
         counters.pins.increment();
@@ -160,7 +168,7 @@ public final class Image implements AutoCloseable {
             pager.residency().dropCopies();
             pager.residency().settleBehind();
         }
-        return new Pin(this, offset);
+        return offset;
     }
 
     /**
@@ -185,7 +193,7 @@ public final class Image implements AutoCloseable {
         long offset = target.offset();
         long startNanos = System.nanoTime();
         StoredPage from;
-        lock.lock();
+        ImageLock.lock(this);
         try {
             checkOpen();
             if (lease != null || inPlace) {
@@ -197,7 +205,7 @@ public final class Image implements AutoCloseable {
             from = stored();
             pins++;
         } finally {
-            lock.unlock();
+            ImageLock.unlock(this);
         }
         SpillCounters counters = pager.counters();
         counters.pins.increment();
@@ -212,7 +220,7 @@ public final class Image implements AutoCloseable {
                 event.commit(sizeBytes, from, false);
             }
         } finally {
-            unpin();
+            letGo();
         }
         return true;
     }
@@ -243,17 +251,16 @@ public final class Image implements AutoCloseable {
                 residency.enterWindow(this, from.extent().sizeBytes());
             }
         } else {
-            MemoryBudget.Ticket charge = pager.budget().charge(chargeBytes);
+            pager.budget().take(chargeBytes);
             boolean good = false;
             try {
                 lease = pager.store().load(from, sizeBytes);
                 good = true;
             } finally {
                 if (!good) {
-                    charge.close();
+                    pager.budget().giveBack(chargeBytes);
                 }
             }
-            ticket = charge;
             counters.residentBytes.add(chargeBytes);
             counters.copyBytes.add(chargeBytes);
             if (!isAhead) {
@@ -266,8 +273,9 @@ public final class Image implements AutoCloseable {
         }
     }
 
-    void unpin() {
-        lock.lock();
+    /** Ends a {@link #hold}. */
+    public void letGo() {
+        ImageLock.lock(this);
         try {
             assert pins > 0 : "a pin was closed that was not open";
             pins--;
@@ -279,7 +287,7 @@ public final class Image implements AutoCloseable {
                 }
             }
         } finally {
-            lock.unlock();
+            ImageLock.unlock(this);
         }
         pager.counters().pinsClosed.increment();
     }
@@ -293,7 +301,7 @@ public final class Image implements AutoCloseable {
      */
     public boolean pageOut() {
         try {
-            lock.lock();
+            ImageLock.lock(this);
             try {
                 awaitWritten();
                 checkOpen();
@@ -316,7 +324,7 @@ public final class Image implements AutoCloseable {
                 }
                 return true;
             } finally {
-                lock.unlock();
+                ImageLock.unlock(this);
             }
         } catch (SpillException e) {
             pager.residency().writeFailed(e);
@@ -333,7 +341,7 @@ public final class Image implements AutoCloseable {
      * @throws IllegalStateException if this image is closed
      */
     public void prefetch() {
-        if (!lock.tryLock()) {
+        if (!ImageLock.tryLock(this)) {
             return;
         }
         try {
@@ -352,7 +360,7 @@ public final class Image implements AutoCloseable {
             }
             pager.store().prefetch(stored());
         } finally {
-            lock.unlock();
+            ImageLock.unlock(this);
         }
     }
 
@@ -364,7 +372,7 @@ public final class Image implements AutoCloseable {
 
     /** What a writer does for an image that is wanted ahead. */
     void bringAhead() {
-        lock.lock();
+        ImageLock.lock(this);
         try {
             if (closed || ahead != Ahead.WANTED) {
                 return;
@@ -380,7 +388,7 @@ public final class Image implements AutoCloseable {
             pager.counters().prefetches.increment();
             pager.residency().enterAhead(this);
         } finally {
-            lock.unlock();
+            ImageLock.unlock(this);
         }
     }
 
@@ -405,7 +413,7 @@ public final class Image implements AutoCloseable {
 
     /** Asked to go before anybody pinned it. Never waits for the image; whether it went. */
     boolean dropAhead() {
-        if (!lock.tryLock()) {
+        if (!ImageLock.tryLock(this)) {
             return false;
         }
         try {
@@ -420,7 +428,7 @@ public final class Image implements AutoCloseable {
             }
             return true;
         } finally {
-            lock.unlock();
+            ImageLock.unlock(this);
         }
     }
 
@@ -435,7 +443,7 @@ public final class Image implements AutoCloseable {
     }
 
     private Residency.Answer leave(boolean isBehind) {
-        if (!lock.tryLock()) {
+        if (!ImageLock.tryLock(this)) {
             return Residency.Answer.BUSY;
         }
         try {
@@ -462,7 +470,7 @@ public final class Image implements AutoCloseable {
                 residency.endLeaving(chargeBytes);
             }
         } finally {
-            lock.unlock();
+            ImageLock.unlock(this);
         }
     }
 
@@ -474,7 +482,7 @@ public final class Image implements AutoCloseable {
      * @throws SpillException if it cannot be written; it is in its band then
      */
     Residency.Answer evictQueued(boolean needed) {
-        lock.lock();
+        ImageLock.lock(this);
         try {
             if (closed || lease == null || page != null || writing) {
                 // it went another way, and is queued as it must be, or will be
@@ -487,7 +495,7 @@ public final class Image implements AutoCloseable {
             }
             return writeAndDrop();
         } finally {
-            lock.unlock();
+            ImageLock.unlock(this);
         }
     }
 
@@ -513,7 +521,7 @@ public final class Image implements AutoCloseable {
 
     /** Asked to leave the window of pages that are read in place. Never waits for the image. */
     void dropInPlace() {
-        if (!lock.tryLock()) {
+        if (!ImageLock.tryLock(this)) {
             return;
         }
         try {
@@ -526,7 +534,7 @@ public final class Image implements AutoCloseable {
             }
             leavePlace();
         } finally {
-            lock.unlock();
+            ImageLock.unlock(this);
         }
     }
 
@@ -541,13 +549,13 @@ public final class Image implements AutoCloseable {
         }
         writing = true;
         StoredPage result = null;
-        lock.unlock();
+        ImageLock.unlock(this);
         try {
             result = pager.store().write(source.offset(), sizeBytes, depth);
         } finally {
-            lock.lock();
+            ImageLock.lock(this);
             writing = false;
-            written.signalAll();
+            ImageLock.wakeAll(this);
             if (result == null) {
                 pager.residency().enterBand(this);
             }
@@ -571,16 +579,14 @@ public final class Image implements AutoCloseable {
     /** Whether the image was waiting for a writer. */
     private boolean releaseLease() {
         Lease held = lease;
-        MemoryBudget.Ticket charge = ticket;
-        if (held == null || charge == null) {
+        if (held == null) {
             throw new AssertionError("nothing is resident");
         }
         boolean waited = pager.residency().leave(this);
         pager.counters().residentBytes.add(-chargeBytes);
         lease = null;
-        ticket = null;
         held.close();
-        charge.close();
+        pager.budget().giveBack(chargeBytes);
         return waited;
     }
 
@@ -614,7 +620,7 @@ public final class Image implements AutoCloseable {
 
     private void awaitWritten() {
         while (writing) {
-            written.awaitUninterruptibly();
+            ImageLock.await(this);
         }
     }
 
@@ -633,7 +639,7 @@ public final class Image implements AutoCloseable {
     @Override
     public void close() {
         SpillCounters counters = pager.counters();
-        lock.lock();
+        ImageLock.lock(this);
         try {
             awaitWritten();
             if (closed) {
@@ -677,7 +683,7 @@ public final class Image implements AutoCloseable {
             }
             counters.images.decrement();
         } finally {
-            lock.unlock();
+            ImageLock.unlock(this);
         }
         pager.forget(this);
     }

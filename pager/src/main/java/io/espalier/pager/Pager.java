@@ -145,7 +145,8 @@ public final class Pager implements AutoCloseable {
         boolean done = false;
         try {
             residency.admit(bytes);
-            image = new Image(this, lease, budget.charge(bytes), depth);
+            budget.take(bytes);
+            image = new Image(this, lease, depth);
             done = true;
         } finally {
             if (!done) {

@@ -59,6 +59,6 @@ public final class Pin implements AutoCloseable {
             throw new IllegalStateException(
                     "pin on an image of " + image.sizeBytes() + " bytes is closed a second time");
         }
-        image.unpin();
+        image.letGo();
     }
 }
