@@ -312,11 +312,11 @@ public final class ChainBuilder implements AutoCloseable {
             pendingImage = null;
             image.close();
         } else if (chunk != null) {
-            ChunkPin pin = chunk.open(sealed);
+            chunk.hold(sealed);
             try {
                 builder.meld(sealed);
             } finally {
-                pin.close();
+                chunk.letGo(sealed);
             }
             pending = null;
             chunk.close();

@@ -1,10 +1,8 @@
 package io.espalier.columnar;
 
 import io.espalier.memory.Lease;
-import io.espalier.memory.NativeMemory;
 import io.espalier.pager.Image;
 import io.espalier.pager.Pager;
-import io.espalier.pager.Pin;
 import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
 import org.jspecify.annotations.Nullable;
 
@@ -23,11 +21,9 @@ public final class Chunk implements AutoCloseable {
     /** More least times than this are not kept resident. */
     private static final int LOWER_MAX = 64;
 
-    private final NativeMemory memory;
     private final ChunkKind kind;
     private final Image image;
     private final Fence fence;
-    private final TrieType type;
     private final long keyCount;
     private final long updateCount;
     private final long flatBytes;
@@ -42,10 +38,8 @@ public final class Chunk implements AutoCloseable {
     private volatile int holders = 1;
 
     private Chunk(Pager pager, Lease lease, Fence fence, TrieView view, int depth) {
-        this.memory = pager.memory();
         this.kind = ChunkKind.TRIE;
         this.fence = fence;
-        this.type = view.type();
         this.keyCount = view.keyCount();
         this.updateCount = view.updateCount();
         this.flatBytes = view.flatBytes();
@@ -54,16 +48,14 @@ public final class Chunk implements AutoCloseable {
         this.timeMax = view.timeMax();
         this.secondTimeMin = view.secondTimeMin();
         this.secondTimeMax = view.secondTimeMax();
-        this.lower = lower(type.time(), timeMin, secondTimeMin, view.times());
+        this.lower = lower(view.type().time(), timeMin, secondTimeMin, view.times());
         // last: from here on the pager may move the body
         this.image = pager.adopt(lease, depth);
     }
 
     private Chunk(Pager pager, Lease lease, Fence fence, FlatView view, int depth) {
-        this.memory = pager.memory();
         this.kind = ChunkKind.FLAT;
         this.fence = fence;
-        this.type = view.type();
         this.keyCount = view.rowCount();
         this.updateCount = view.rowCount();
         this.flatBytes = view.flatBytes(0, updateCount);
@@ -72,7 +64,7 @@ public final class Chunk implements AutoCloseable {
         this.timeMax = view.timeBound(FlatLayout.TIME_MAX_AT);
         this.secondTimeMin = view.timeBound(FlatLayout.SECOND_MIN_AT);
         this.secondTimeMax = view.timeBound(FlatLayout.SECOND_MAX_AT);
-        this.lower = lower(type.time(), timeMin, secondTimeMin, view.times());
+        this.lower = lower(view.type().time(), timeMin, secondTimeMin, view.times());
         this.image = pager.adopt(lease, depth);
     }
 
@@ -175,7 +167,7 @@ public final class Chunk implements AutoCloseable {
 
     /** The type of the updates. */
     public TrieType type() {
-        return type;
+        return fence.type();
     }
 
     /** The number of distinct keys; a flat chunk does not know, and says its number of updates. */
@@ -234,7 +226,7 @@ public final class Chunk implements AutoCloseable {
         if (lower != null) {
             return lower;
         }
-        return type.time() == TimeType.EPOCH
+        return type().time() == TimeType.EPOCH
                 ? Antichain.of(timeMin)
                 : Antichain.of(timeMin, secondTimeMin);
     }
@@ -287,20 +279,35 @@ public final class Chunk implements AutoCloseable {
      * @throws IllegalArgumentException if it is flat
      */
     public ChunkPin open(TrieView view) {
+        hold(view);
+        return new Opened(this, view, view.binding());
+    }
+
+    /**
+     * The same without an object, for a visit that begins and ends in one place: {@link #letGo}
+     * ends it.
+     */
+    void hold(TrieView view) {
         checkKind(ChunkKind.TRIE);
-        Pin pin = image.pin();
+        long offset = image.hold();
         boolean done = false;
         try {
-            view.bind(memory, pin.offset());
+            view.bind(fence.memory(), offset);
             share();
             done = true;
         } finally {
             if (!done) {
-                pin.close();
+                image.letGo();
                 view.unbind();
             }
         }
-        return new Opened(this, pin, view, view.binding());
+    }
+
+    /** Ends what {@link #hold} began, with the view that is still bound to it. */
+    void letGo(TrieView view) {
+        image.letGo();
+        view.unbind();
+        close();
     }
 
     /**
@@ -321,24 +328,19 @@ public final class Chunk implements AutoCloseable {
      */
     public ChunkPin open(FlatView view) {
         checkKind(ChunkKind.FLAT);
-        Pin pin = image.pin();
+        long offset = image.hold();
         boolean done = false;
         try {
-            view.bind(memory, pin.offset());
+            view.bind(fence.memory(), offset);
             share();
             done = true;
         } finally {
             if (!done) {
-                pin.close();
+                image.letGo();
                 view.unbind(view.binding());
             }
         }
-        long binding = view.binding();
-        return () -> {
-            pin.close();
-            view.unbind(binding);
-            close();
-        };
+        return new Opened(this, view, view.binding());
     }
 
     private void checkKind(ChunkKind expected) {
@@ -351,12 +353,37 @@ public final class Chunk implements AutoCloseable {
         }
     }
 
-    /** A pin, and the binding that ends with it. */
-    private record Opened(Chunk chunk, Pin pin, TrieView view, long binding) implements ChunkPin {
+    /** A hold on the body, and the binding that ends with it. */
+    private static final class Opened implements ChunkPin {
+
+        private static final AtomicIntegerFieldUpdater<Opened> CLOSES =
+                AtomicIntegerFieldUpdater.newUpdater(Opened.class, "closes");
+
+        private final Chunk chunk;
+        private final Object view;
+        private final long binding;
+
+        @SuppressWarnings("unused") // through CLOSES
+        private volatile int closes;
+
+        Opened(Chunk chunk, Object view, long binding) {
+            this.chunk = chunk;
+            this.view = view;
+            this.binding = binding;
+        }
+
         @Override
         public void close() {
-            pin.close();
-            view.unbind(binding);
+            if (!CLOSES.compareAndSet(this, 0, 1)) {
+                throw new IllegalStateException(
+                        "the pin on a " + chunk + " is closed a second time");
+            }
+            chunk.image.letGo();
+            if (view instanceof TrieView trie) {
+                trie.unbind(binding);
+            } else {
+                ((FlatView) view).unbind(binding);
+            }
             chunk.close();
         }
     }

@@ -143,14 +143,14 @@ public final class Extractor {
                 }
             }
         }
-        ChunkPin pin = chunk.open(view);
+        chunk.hold(view);
         try {
             boolean whole = isWholeWanted(probes, firstProbe);
             return whole && chunk.isResident() && out.shareChunk(chunk)
                     ? afterWhole(probes, firstProbe)
                     : take(whole, probes, firstProbe, out);
         } finally {
-            pin.close();
+            chunk.letGo(view);
         }
     }
 

@@ -19,11 +19,6 @@ public final class Bytes {
     private static final int BLOCK_WORDS = (int) (BLOCK_BYTES / Long.BYTES);
     private static final long LARGE_BLOCK_BYTES = 16_384;
 
-    /** The same for long runs: what a block adds up to is looked at a quarter as often. */
-    private static final long LARGE_BLOCK_BYTES = 1024;
-
-    private static final int LARGE_BLOCK_WORDS = (int) (LARGE_BLOCK_BYTES / Long.BYTES);
-
     private Bytes() {}
 
     /**
@@ -170,16 +165,6 @@ public final class Bytes {
             MemorySegment a, long aOffset, MemorySegment b, long bOffset, long size) {
         long i = 0;
         // without an exit inside a block, the compiler makes vectors of it
-        for (; i + LARGE_BLOCK_BYTES <= size; i += LARGE_BLOCK_BYTES) {
-            long difference = 0;
-            for (int word = 0; word < LARGE_BLOCK_WORDS; word++) {
-                long at = i + ((long) word << 3);
-                difference |= a.get(Layouts.LONG, aOffset + at) ^ b.get(Layouts.LONG, bOffset + at);
-            }
-            if (difference != 0) {
-                break;
-            }
-        }
         for (; i + BLOCK_BYTES <= size; i += BLOCK_BYTES) {
             long difference = 0;
             for (int word = 0; word < BLOCK_WORDS; word++) {

@@ -253,6 +253,51 @@ public final class NativeMemory implements AutoCloseable {
         return track(new Lease(this, offset, sizeBytes, backed, sizeClass, false, origin));
     }
 
+    /** The largest slot that {@link #takeSlot} gives, in bytes. */
+    public static final long SLOT_BYTES_MAX = SizeClasses.PAGE_BYTES / 2;
+
+    /**
+     * Takes a small slot without a {@link Lease}: for an owner that is itself a handle, and one of
+     * many. It is counted like a lease; that it is given back once, and not used afterwards, is the
+     * owner's business alone.
+     *
+     * @param sizeBytes 1 to {@link #SLOT_BYTES_MAX}
+     * @return where it starts in {@link #segment()}
+     * @throws IllegalArgumentException if it is not
+     * @throws OutOfNativeMemoryException if the reservation is used up
+     * @throws IllegalStateException if this memory is closed
+     */
+    public long takeSlot(long sizeBytes) {
+        int sizeClass = slotClass(sizeBytes);
+        long offset;
+        synchronized (lock) {
+            checkOpen();
+            offset = takeSmall(sizeClass);
+            leases++;
+            leasedBytes += SizeClasses.slotBytes(sizeClass);
+            leasedBytesPeak = Math.max(leasedBytesPeak, leasedBytes);
+        }
+        if (options.debug()) {
+            segment.asSlice(offset, sizeBytes).fill(POISON);
+        }
+        return offset;
+    }
+
+    /**
+     * Gives a slot back that was {@linkplain #takeSlot taken}, with the size that was asked for.
+     */
+    public void giveSlot(long offset, long sizeBytes) {
+        releaseSmall(slotClass(sizeBytes), offset, sizeBytes);
+    }
+
+    private int slotClass(long sizeBytes) {
+        if (sizeBytes > SLOT_BYTES_MAX) {
+            throw new IllegalArgumentException(
+                    "slot of " + sizeBytes + " bytes; give 1 to " + SLOT_BYTES_MAX);
+        }
+        return sizeClass(sizeBytes);
+    }
+
     /**
      * Maps {@code [position, position + sizeBytes)} of a file for reading, whole pages, not charged
      * as leased memory. What is written to these bytes stays private to the process and is lost.
@@ -533,7 +578,7 @@ public final class NativeMemory implements AutoCloseable {
         if (lease.isMapped()) {
             releaseMapped(lease, offset);
         } else if (SizeClasses.isSmall(lease.sizeClass())) {
-            releaseSmall(lease, offset);
+            releaseSmall(lease.sizeClass(), offset, lease.sizeBytes());
         } else {
             releasePages(lease, offset);
         }
@@ -602,11 +647,10 @@ public final class NativeMemory implements AutoCloseable {
         }
     }
 
-    private void releaseSmall(Lease lease, long offset) {
-        int sizeClass = lease.sizeClass();
+    private void releaseSmall(int sizeClass, long offset, long sizeBytes) {
         long slotBytes = SizeClasses.slotBytes(sizeClass);
         if (options.debug()) {
-            segment.asSlice(offset, lease.sizeBytes()).fill(POISON);
+            segment.asSlice(offset, sizeBytes).fill(POISON);
         }
         synchronized (lock) {
             cold[sizeClass].push(offset);

@@ -41,7 +41,8 @@ public final class Image implements AutoCloseable {
     @SuppressWarnings("unused") // through its updater
     volatile int lockState;
 
-    // all guarded by the lock; the budget is charged for the lease while there is one
+    // all guarded by the lock; the budget is charged for the lease, or the place, while there is
+    // one
     private @Nullable Lease lease;
     private @Nullable StoredPage page;
     private int pins;
@@ -233,7 +234,8 @@ public final class Image implements AutoCloseable {
         SpillCounters counters = pager.counters();
         Residency residency = pager.residency();
         if (from.isInPlace()) {
-            MemoryBudget.Ticket charge = pager.budget().charge(from.extent().sizeBytes());
+            long placeBytes = from.extent().sizeBytes();
+            pager.budget().take(placeBytes);
             boolean good = false;
             try {
                 pager.store().verifyInPlace(from);
@@ -241,12 +243,11 @@ public final class Image implements AutoCloseable {
             } finally {
                 if (!good) {
                     pager.store().forget(from);
-                    charge.close();
+                    pager.budget().giveBack(placeBytes);
                 }
             }
-            ticket = charge;
             inPlace = true;
-            counters.inPlaceBytes.add(charge.bytes());
+            counters.inPlaceBytes.add(placeBytes);
             if (!isAhead) {
                 residency.enterWindow(this, from.extent().sizeBytes());
             }
@@ -592,16 +593,12 @@ public final class Image implements AutoCloseable {
 
     private void leavePlace() {
         StoredPage from = stored();
-        MemoryBudget.Ticket charge = ticket;
-        if (charge == null) {
-            throw new AssertionError("what is read in place is not charged");
-        }
+        long placeBytes = from.extent().sizeBytes();
         inPlace = false;
-        ticket = null;
-        pager.residency().leaveWindow(this, from.extent().sizeBytes());
+        pager.residency().leaveWindow(this, placeBytes);
         pager.store().forget(from);
-        charge.close();
-        pager.counters().inPlaceBytes.add(-charge.bytes());
+        pager.budget().giveBack(placeBytes);
+        pager.counters().inPlaceBytes.add(-placeBytes);
         pager.counters().pageDrops.increment();
     }
 
