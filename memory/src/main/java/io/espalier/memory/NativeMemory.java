@@ -15,6 +15,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -124,6 +125,7 @@ public final class NativeMemory implements AutoCloseable {
     private final Arena arena = Arena.ofShared();
     private final MemorySegment segment;
     private final boolean isNative;
+    private final AtomicReferenceArray<@Nullable ByteBuffer> windows;
     private final Options options;
     private final @Nullable Set<Lease> out;
 
@@ -181,6 +183,8 @@ public final class NativeMemory implements AutoCloseable {
                             Math.min(FALLBACK_RESERVE_BYTES, size), RESERVE_BYTES_MIN, arena);
         }
         this.spansEnd = segment.byteSize() - SizeClasses.PAGE_BYTES;
+        this.windows =
+                new AtomicReferenceArray<>(Math.toIntExact(segment.byteSize() / WINDOW_BYTES) + 1);
     }
 
     private static int mappedFilesMax() {
@@ -208,6 +212,31 @@ public final class NativeMemory implements AutoCloseable {
      */
     public MemorySegment segment() {
         return segment;
+    }
+
+    /** The most that a {@link #window} surely holds from any offset on: 1 GiB. */
+    public static final long WINDOW_BYTES = 1L << 30;
+
+    /**
+     * A buffer over the bytes around an offset, for native libraries that take such: from {@link
+     * #inWindow} on it holds {@link #WINDOW_BYTES}, as far as there are that many. Many share it,
+     * so only its absolute methods are used. It is made once.
+     */
+    public ByteBuffer window(long offset) {
+        int index = (int) (offset / WINDOW_BYTES);
+        ByteBuffer known = windows.get(index);
+        if (known == null) {
+            long start = index * WINDOW_BYTES;
+            long bytes = Math.min(2 * WINDOW_BYTES - 1, segment.byteSize() - start);
+            known = segment.asSlice(start, bytes).asByteBuffer();
+            windows.set(index, known);
+        }
+        return known;
+    }
+
+    /** Where an offset is in its {@link #window}. */
+    public static int inWindow(long offset) {
+        return (int) (offset % WINDOW_BYTES);
     }
 
     /** The options that this memory was opened with. */

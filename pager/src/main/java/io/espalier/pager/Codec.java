@@ -1,7 +1,7 @@
 package io.espalier.pager;
 
 import com.github.luben.zstd.Zstd;
-import java.lang.foreign.MemorySegment;
+import io.espalier.memory.NativeMemory;
 import java.nio.ByteBuffer;
 import net.jpountz.lz4.LZ4Compressor;
 import net.jpountz.lz4.LZ4Exception;
@@ -24,15 +24,16 @@ public enum Codec {
         }
 
         @Override
-        long encodeBlock(ByteBuffer source, ByteBuffer target) {
-            int size = source.remaining();
-            target.put(source);
+        long encodeBlock(
+                ByteBuffer source, int from, int size, ByteBuffer target, int to, int room) {
+            target.put(to, source, from, size);
             return size;
         }
 
         @Override
-        long decodeBlock(ByteBuffer source, ByteBuffer target) {
-            return encodeBlock(source, target);
+        long decodeBlock(
+                ByteBuffer source, int from, int size, ByteBuffer target, int to, int room) {
+            return encodeBlock(source, from, size, target, to, room);
         }
     },
 
@@ -45,16 +46,16 @@ public enum Codec {
         }
 
         @Override
-        long encodeBlock(ByteBuffer source, ByteBuffer target) {
-            return Lz4.COMPRESSOR.compress(
-                    source, 0, source.remaining(), target, 0, target.remaining());
+        long encodeBlock(
+                ByteBuffer source, int from, int size, ByteBuffer target, int to, int room) {
+            return Lz4.COMPRESSOR.compress(source, from, size, target, to, room);
         }
 
         @Override
-        long decodeBlock(ByteBuffer source, ByteBuffer target) {
+        long decodeBlock(
+                ByteBuffer source, int from, int size, ByteBuffer target, int to, int room) {
             try {
-                return Lz4.DECOMPRESSOR.decompress(
-                        source, 0, source.remaining(), target, 0, target.remaining());
+                return Lz4.DECOMPRESSOR.decompress(source, from, size, target, to, room);
             } catch (LZ4Exception e) {
                 throw new IllegalArgumentException("not an lz4 block: " + e.getMessage(), e);
             }
@@ -69,18 +70,20 @@ public enum Codec {
         }
 
         @Override
-        long encodeBlock(ByteBuffer source, ByteBuffer target) {
-            return ZstdBlocks.encode(source, target);
+        long encodeBlock(
+                ByteBuffer source, int from, int size, ByteBuffer target, int to, int room) {
+            return ZstdBlocks.encode(source, from, size, target, to, room);
         }
 
         @Override
-        long decodeBlock(ByteBuffer source, ByteBuffer target) {
-            return ZstdBlocks.decode(source, target);
+        long decodeBlock(
+                ByteBuffer source, int from, int size, ByteBuffer target, int to, int room) {
+            return ZstdBlocks.decode(source, from, size, target, to, room);
         }
     };
 
-    /** The largest block that a codec takes: 1 GiB. */
-    public static final long BLOCK_BYTES_MAX = 1L << 30;
+    /** The largest block that a codec takes: so that even the worst that it becomes fits 1 GiB. */
+    public static final long BLOCK_BYTES_MAX = (1L << 30) - (1L << 23);
 
     private final byte id;
 
@@ -122,10 +125,9 @@ public enum Codec {
      * @return the size of the block in bytes; it may exceed {@code rawBytes}
      */
     public final long encode(
-            MemorySegment source,
+            NativeMemory memory,
             long sourceOffset,
             long rawBytes,
-            MemorySegment target,
             long targetOffset,
             long targetBytes) {
         checkBlock(rawBytes);
@@ -134,8 +136,12 @@ public enum Codec {
                     "room of " + targetBytes + " bytes; give " + boundBytes(rawBytes) + " or more");
         }
         return encodeBlock(
-                source.asSlice(sourceOffset, rawBytes).asByteBuffer(),
-                target.asSlice(targetOffset, targetBytes).asByteBuffer());
+                memory.window(sourceOffset),
+                NativeMemory.inWindow(sourceOffset),
+                (int) rawBytes,
+                memory.window(targetOffset),
+                NativeMemory.inWindow(targetOffset),
+                (int) Math.min(targetBytes, NativeMemory.WINDOW_BYTES));
     }
 
     /**
@@ -145,19 +151,27 @@ public enum Codec {
      *     the target holds anything then
      */
     public final void decode(
-            MemorySegment source,
+            NativeMemory memory,
             long sourceOffset,
             long encodedBytes,
-            MemorySegment target,
+            NativeMemory targetMemory,
             long targetOffset,
             long rawBytes) {
         checkBlock(rawBytes);
+        if (encodedBytes < 0 || encodedBytes > NativeMemory.WINDOW_BYTES) {
+            throw new IllegalArgumentException(
+                    "block of " + encodedBytes + " bytes that decodes to " + rawBytes);
+        }
         long size =
                 this == NONE && encodedBytes != rawBytes
                         ? encodedBytes
                         : decodeBlock(
-                                source.asSlice(sourceOffset, encodedBytes).asByteBuffer(),
-                                target.asSlice(targetOffset, rawBytes).asByteBuffer());
+                                memory.window(sourceOffset),
+                                NativeMemory.inWindow(sourceOffset),
+                                (int) encodedBytes,
+                                targetMemory.window(targetOffset),
+                                NativeMemory.inWindow(targetOffset),
+                                (int) rawBytes);
         if (size != rawBytes) {
             throw new IllegalArgumentException(
                     "block of codec " + this + " holds " + size + " bytes, expected " + rawBytes);
@@ -173,9 +187,11 @@ public enum Codec {
 
     abstract long boundBytes(long rawBytes);
 
-    abstract long encodeBlock(ByteBuffer source, ByteBuffer target);
+    abstract long encodeBlock(
+            ByteBuffer source, int from, int size, ByteBuffer target, int to, int room);
 
-    abstract long decodeBlock(ByteBuffer source, ByteBuffer target);
+    abstract long decodeBlock(
+            ByteBuffer source, int from, int size, ByteBuffer target, int to, int room);
 
     /** Loads the library when it is first needed. */
     private static final class Lz4 {

@@ -213,7 +213,7 @@ public final class Image implements AutoCloseable {
         try {
             PageInEvent event = new PageInEvent();
             event.begin();
-            pager.store().read(from, target.memory().segment(), offset, sizeBytes);
+            pager.store().read(from, target.memory(), offset, sizeBytes);
             long nanos = System.nanoTime() - startNanos;
             counters.pagedIn(sizeBytes, from, nanos);
             counters.fetched(nanos);

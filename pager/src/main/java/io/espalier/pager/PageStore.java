@@ -75,14 +75,7 @@ final class PageStore {
             return null;
         }
         try (scratch) {
-            long encodedBytes =
-                    codec.encode(
-                            memory.segment(),
-                            offset,
-                            sizeBytes,
-                            memory.segment(),
-                            scratch.offset(),
-                            room);
+            long encodedBytes = codec.encode(memory, offset, sizeBytes, scratch.offset(), room);
             if (Extent.pagesUp(encodedBytes) >= Extent.pagesUp(sizeBytes)) {
                 return null;
             }
@@ -164,7 +157,7 @@ final class PageStore {
         Lease raw = memory.allocate(sizeBytes);
         boolean done = false;
         try {
-            read(page, memory.segment(), raw.offset(), sizeBytes);
+            read(page, memory, raw.offset(), sizeBytes);
             done = true;
             return raw;
         } finally {
@@ -181,22 +174,16 @@ final class PageStore {
      *
      * @throws DamagedPageException if the bytes are not what was written
      */
-    void read(StoredPage page, MemorySegment target, long offset, long sizeBytes) {
+    void read(StoredPage page, NativeMemory target, long offset, long sizeBytes) {
         if (page.codec() == Codec.NONE) {
             assert page.storedBytes() == sizeBytes;
-            readStored(page, target, offset);
+            readStored(page, target.segment(), offset);
             return;
         }
         try (Lease stored = memory.allocate(page.storedBytes())) {
             readStored(page, memory.segment(), stored.offset());
             page.codec()
-                    .decode(
-                            memory.segment(),
-                            stored.offset(),
-                            page.storedBytes(),
-                            target,
-                            offset,
-                            sizeBytes);
+                    .decode(memory, stored.offset(), page.storedBytes(), target, offset, sizeBytes);
         } catch (IllegalArgumentException e) {
             throw damaged(page, "has the right checksum, but " + e.getMessage(), e);
         }

@@ -23,29 +23,25 @@ final class ZstdBlocks {
 
     private ZstdBlocks() {}
 
-    static long encode(ByteBuffer source, ByteBuffer target) {
+    static long encode(ByteBuffer source, int from, int size, ByteBuffer target, int to, int room) {
         ZstdCompressCtx context = COMPRESSORS.take();
         boolean good = false;
         try {
-            int size =
-                    context.compressDirectByteBuffer(
-                            target, 0, target.remaining(), source, 0, source.remaining());
+            long encoded = context.compressDirectByteBuffer(target, to, room, source, from, size);
             good = true;
-            return size;
+            return encoded;
         } finally {
             COMPRESSORS.giveBack(context, good);
         }
     }
 
-    static long decode(ByteBuffer source, ByteBuffer target) {
+    static long decode(ByteBuffer source, int from, int size, ByteBuffer target, int to, int room) {
         ZstdDecompressCtx context = DECOMPRESSORS.take();
         boolean good = false;
         try {
-            int size =
-                    context.decompressDirectByteBuffer(
-                            target, 0, target.remaining(), source, 0, source.remaining());
+            long decoded = context.decompressDirectByteBuffer(target, to, room, source, from, size);
             good = true;
-            return size;
+            return decoded;
         } catch (ZstdException e) {
             throw new IllegalArgumentException("not a zstd frame: " + e.getMessage(), e);
         } finally {

@@ -35,10 +35,9 @@ final class CodecTest {
                             bytes.set(Layouts.BYTE, raw.offset() + i, value);
                         }
                         long stored =
-                                codec.encode(
-                                        bytes, raw.offset(), size, bytes, encoded.offset(), room);
+                                codec.encode(memory, raw.offset(), size, encoded.offset(), room);
                         assertTrue(stored <= room);
-                        codec.decode(bytes, encoded.offset(), stored, bytes, back.offset(), size);
+                        codec.decode(memory, encoded.offset(), stored, memory, back.offset(), size);
                         assertTrue(Bytes.equal(bytes, raw.offset(), bytes, back.offset(), size));
                     }
                 }
@@ -63,7 +62,7 @@ final class CodecTest {
                 long encoded = 1L + random.nextInt(4095);
                 int raw = 4096;
                 try {
-                    codec.decode(bytes, source.offset(), encoded, bytes, target.offset(), raw);
+                    codec.decode(memory, source.offset(), encoded, memory, target.offset(), raw);
                 } catch (IllegalArgumentException e) {
                     assertTrue(e.getMessage() != null);
                 }
@@ -100,15 +99,15 @@ final class CodecTest {
                     IllegalArgumentException.class,
                     () ->
                             codec.encode(
-                                    memory.segment(),
+                                    memory,
                                     lease.offset(),
                                     4096,
-                                    memory.segment(),
                                     lease.offset() + 4096,
                                     Math.min(room, 4095)));
             assertThrows(
                     IllegalArgumentException.class,
                     () -> codec.encodedBytesMax(Codec.BLOCK_BYTES_MAX + 1));
+            assertTrue(codec.encodedBytesMax(Codec.BLOCK_BYTES_MAX) <= NativeMemory.WINDOW_BYTES);
         }
     }
 }
