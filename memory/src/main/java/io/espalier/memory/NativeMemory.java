@@ -184,7 +184,8 @@ public final class NativeMemory implements AutoCloseable {
         }
         this.spansEnd = segment.byteSize() - SizeClasses.PAGE_BYTES;
         this.windows =
-                new AtomicReferenceArray<>(Math.toIntExact(segment.byteSize() / WINDOW_BYTES) + 1);
+                new AtomicReferenceArray<>(
+                        Math.toIntExact(segment.byteSize() / WINDOW_STEP_BYTES) + 1);
     }
 
     private static int mappedFilesMax() {
@@ -217,17 +218,20 @@ public final class NativeMemory implements AutoCloseable {
     /** The most that a {@link #window} surely holds from any offset on: 1 GiB. */
     public static final long WINDOW_BYTES = 1L << 30;
 
+    /** How far windows start from each other: both together are less than a buffer may have. */
+    private static final long WINDOW_STEP_BYTES = 1L << 29;
+
     /**
      * A buffer over the bytes around an offset, for native libraries that take such: from {@link
      * #inWindow} on it holds {@link #WINDOW_BYTES}, as far as there are that many. Many share it,
      * so only its absolute methods are used. It is made once.
      */
     public ByteBuffer window(long offset) {
-        int index = (int) (offset / WINDOW_BYTES);
+        int index = (int) (offset / WINDOW_STEP_BYTES);
         ByteBuffer known = windows.get(index);
         if (known == null) {
-            long start = index * WINDOW_BYTES;
-            long bytes = Math.min(2 * WINDOW_BYTES - 1, segment.byteSize() - start);
+            long start = index * WINDOW_STEP_BYTES;
+            long bytes = Math.min(WINDOW_STEP_BYTES + WINDOW_BYTES, segment.byteSize() - start);
             known = segment.asSlice(start, bytes).asByteBuffer();
             windows.set(index, known);
         }
@@ -236,7 +240,7 @@ public final class NativeMemory implements AutoCloseable {
 
     /** Where an offset is in its {@link #window}. */
     public static int inWindow(long offset) {
-        return (int) (offset % WINDOW_BYTES);
+        return (int) (offset % WINDOW_STEP_BYTES);
     }
 
     /** The options that this memory was opened with. */
