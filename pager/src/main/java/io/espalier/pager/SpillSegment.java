@@ -12,7 +12,6 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.BitSet;
-import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -45,8 +44,8 @@ final class SpillSegment implements AutoCloseable {
 
     private final ReentrantLock placesLock = new ReentrantLock();
 
-    /** Where extents that are read in place start and end. Guarded by {@link #placesLock}. */
-    private final TreeMap<Long, Long> places = new TreeMap<>();
+    /** The pages of extents that are read in place. Guarded by {@link #placesLock}. */
+    private final BitSet places = new BitSet();
 
     /**
      * How far from a page that is touched the system may map others along with it: it maps what is
@@ -157,10 +156,9 @@ final class SpillSegment implements AutoCloseable {
 
     /** An extent of this mapped file will be read in place, until {@link #leavePlace}. */
     void enterPlace(Extent extent) {
-        long end = extent.position() + extent.sizeBytes();
         placesLock.lock();
         try {
-            places.put(extent.position(), end);
+            places.set(firstPage(extent), endPage(extent));
         } finally {
             placesLock.unlock();
         }
@@ -178,20 +176,26 @@ final class SpillSegment implements AutoCloseable {
         to = Math.min(sizeBytes, to + MAPPED_ALONG_BYTES_MAX);
         placesLock.lock();
         try {
-            places.remove(extent.position());
-            Map.Entry<Long, Long> before = places.lowerEntry(extent.position());
-            if (before != null) {
-                from = Math.max(from, before.getValue());
-            }
-            Long after = places.higherKey(extent.position());
-            if (after != null) {
-                to = Math.min(to, after);
+            places.clear(firstPage(extent), endPage(extent));
+            long before = places.previousSetBit(firstPage(extent) - 1);
+            from = Math.max(from, (before + 1) * Extent.PAGE_BYTES);
+            long after = places.nextSetBit(endPage(extent));
+            if (after >= 0) {
+                to = Math.min(to, after * Extent.PAGE_BYTES);
             }
             // under the lock: whoever enters meanwhile does not read yet
             memory.discard(mappedOffset(from), to - from);
         } finally {
             placesLock.unlock();
         }
+    }
+
+    private static int firstPage(Extent extent) {
+        return Math.toIntExact(extent.position() / Extent.PAGE_BYTES);
+    }
+
+    private static int endPage(Extent extent) {
+        return Math.toIntExact((extent.position() + extent.sizeBytes()) / Extent.PAGE_BYTES);
     }
 
     /** Writes all of the range, or fails. */
