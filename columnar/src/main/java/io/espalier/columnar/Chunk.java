@@ -376,7 +376,9 @@ public final class Chunk implements AutoCloseable {
         public void close() {
             if (!CLOSES.compareAndSet(this, 0, 1)) {
                 throw new IllegalStateException(
-                        "the pin on a " + chunk + " is closed a second time");
+                        "pin on an image of "
+                                + chunk.sizeBytes()
+                                + " bytes is closed a second time");
             }
             chunk.image.letGo();
             if (view instanceof TrieView trie) {
