@@ -188,6 +188,19 @@ public final class Batch implements Run, AutoCloseable {
     @Override
     public ChunkPin open(long index, TrieView view) {
         ChunkPin pin = chunk(index).open(view);
+        prefetchAfter(index);
+        return pin;
+    }
+
+    /** As {@link #open}, without an object: {@link Chunk#letGo} of the answer ends it. */
+    Chunk hold(long index, TrieView view) {
+        Chunk chunk = chunk(index);
+        chunk.hold(view);
+        prefetchAfter(index);
+        return chunk;
+    }
+
+    private void prefetchAfter(long index) {
         boolean inOrder = index == opened + 1;
         opened = index;
         if (inOrder && index + 1 < chunkCount()) {
@@ -196,7 +209,6 @@ public final class Batch implements Run, AutoCloseable {
                 next.prefetch();
             }
         }
-        return pin;
     }
 
     @Override

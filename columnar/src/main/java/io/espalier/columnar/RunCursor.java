@@ -18,6 +18,10 @@ final class RunCursor implements AutoCloseable {
     private final TrieView view = new TrieView();
     private long chunk = -1;
     private @Nullable ChunkPin pin;
+
+    /** The same of a batch, which needs no object for it; one of the two at most. */
+    private @Nullable Chunk held;
+
     private @Nullable Fence fence;
     private boolean exhausted;
 
@@ -47,7 +51,7 @@ final class RunCursor implements AutoCloseable {
 
     /** Goes to the first update of a run, from wherever it was closed. */
     void start(Run run, boolean consuming) {
-        assert pin == null : "a cursor that is in use";
+        assert pin == null && held == null : "a cursor that is in use";
         this.run = run;
         this.consuming = consuming;
         chunk = -1;
@@ -181,8 +185,12 @@ final class RunCursor implements AutoCloseable {
 
     /** The view of the chunk, opened if it was not. */
     TrieView open() {
-        if (pin == null) {
-            pin = run.open(chunk, view);
+        if (pin == null && held == null) {
+            if (run instanceof Batch batch) {
+                held = batch.hold(chunk, view);
+            } else {
+                pin = run.open(chunk, view);
+            }
             fence = null;
             keys = view.keys();
             vals = view.vals();
@@ -200,6 +208,11 @@ final class RunCursor implements AutoCloseable {
         if (pin != null) {
             pin.close();
             pin = null;
+        }
+        Chunk chunkHeld = held;
+        if (chunkHeld != null) {
+            held = null;
+            chunkHeld.letGo(view);
         }
     }
 

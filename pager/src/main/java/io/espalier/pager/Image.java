@@ -211,13 +211,12 @@ public final class Image implements AutoCloseable {
         SpillCounters counters = pager.counters();
         counters.pins.increment();
         try {
-            PageInEvent event = new PageInEvent();
-            event.begin();
+            PageInEvent event = PageInEvent.begun();
             pager.store().read(from, target.memory(), offset, sizeBytes);
             long nanos = System.nanoTime() - startNanos;
             counters.pagedIn(sizeBytes, from, nanos);
             counters.fetched(nanos);
-            if (event.shouldCommit()) {
+            if (event != null && event.shouldCommit()) {
                 event.commit(sizeBytes, from, false);
             }
         } finally {
@@ -228,8 +227,7 @@ public final class Image implements AutoCloseable {
 
     private void bringIn(boolean isAhead) {
         long startNanos = System.nanoTime();
-        PageInEvent event = new PageInEvent();
-        event.begin();
+        PageInEvent event = PageInEvent.begun();
         StoredPage from = stored();
         SpillCounters counters = pager.counters();
         Residency residency = pager.residency();
@@ -269,7 +267,7 @@ public final class Image implements AutoCloseable {
             }
         }
         counters.pagedIn(sizeBytes, from, System.nanoTime() - startNanos);
-        if (event.shouldCommit()) {
+        if (event != null && event.shouldCommit()) {
             event.commit(sizeBytes, from, isAhead);
         }
     }
