@@ -12,9 +12,9 @@
  *   <li>{@link NativeBuffer}: a range that grows, the open form of a column.
  *   <li>{@link MemoryBudget}: a signed counter with tickets that says how much may be resident. It
  *       allocates nothing and knows nobody; it may be shared by all stores of a process.
- *   <li>{@link Layouts}, {@link Bytes}, {@link Words}, {@link Checksums}: what may be done with
- *       bytes. Static kernels, primitives only, no allocation that outlives the call, no object per
- *       value.
+ *   <li>{@link Layouts}, {@link Bytes}, {@link Words}, {@link Checksums}, {@link FastSum}: what may
+ *       be done with bytes. Static kernels, primitives only, no allocation that outlives the call,
+ *       no object per value.
  *   <li>{@link PunchableFile}: giving a file's blocks back, the one more thing that the JDK lacks.
  * </ol>
  *
