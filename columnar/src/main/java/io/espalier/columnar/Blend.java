@@ -44,10 +44,12 @@ final class Blend implements AutoCloseable {
      * Merges what it can and moves the cursors behind it.
      *
      * @param order cursors by ascending head, of which the first {@code live} count
+     * @param since times below are raised to it; the first head must then be of another key than
+     *     the last update of the chain, with which one that is raised might coincide
      * @param eager whether to do so for however few updates
      * @return how many of the first cursors moved; 0 if the heads do not suit, and nothing was done
      */
-    int blend(RunCursor[] order, int live, boolean eager) {
+    int blend(RunCursor[] order, int live, long since, boolean eager) {
         if (endUpdates.length < live) {
             endUpdates = new long[live];
         }
@@ -60,7 +62,9 @@ final class Blend implements AutoCloseable {
             measure(order, live);
         }
         boolean suits =
-                eager ? total > 0 : total >= ROWS_MIN && total - largest >= total / SKEW_MAX;
+                eager
+                        ? total > 0
+                        : total >= ROWS_MIN && (since != 0 || total - largest >= total / SKEW_MAX);
         if (runs < 2 || total > 2 * ROWS_MAX || !suits) {
             return 0;
         }
@@ -69,7 +73,7 @@ final class Blend implements AutoCloseable {
         for (int i = 0; i < runs; i++) {
             RunCursor cursor = order[i];
             if (endUpdates[i] > cursor.update()) {
-                rows.addUpdates(cursor.open(), cursor.update(), endUpdates[i]);
+                rows.addUpdates(cursor.open(), cursor.update(), endUpdates[i], since);
             }
         }
         rows.formInto(out);
@@ -80,6 +84,19 @@ final class Blend implements AutoCloseable {
             }
         }
         return runs;
+    }
+
+    /**
+     * Appends updates {@code [from, to)} of a view, each of another (key, val), with times raised.
+     * The first is of another (key, val) than the last update of the chain.
+     */
+    void raise(TrieView view, long from, long to, long since) {
+        for (long at = from; at < to; at += ROWS_MAX) {
+            // what a blend that failed left
+            rows.clear();
+            rows.addUpdates(view, at, Math.min(to, at + ROWS_MAX), since);
+            rows.formInto(out);
+        }
     }
 
     /** How many updates the last blend merged. */

@@ -20,6 +20,9 @@ public final class Merge implements AutoCloseable {
     private static final int PAUSE_PIECES = 64;
     private static final int PAUSES_MAX = 10;
 
+    /** From so many updates on, raising times is worth the staging. */
+    private static final int RAISED_MIN = 64;
+
     private final ChainBuilder out;
     private final long since;
     private final boolean counts;
@@ -213,23 +216,41 @@ public final class Merge implements AutoCloseable {
             // upserts with vals cannot be staged
             return 0;
         }
-        if (live == 2 && !eager && isOfSingles(order[0]) && isOfSingles(order[1])) {
+        boolean raises = raises();
+        if (live == 2 && !eager && !raises && isOfSingles(order[0]) && isOfSingles(order[1])) {
             // what weaving is for
             return 0;
         }
-        Blend many = out.blend();
-        for (int i = 0; i < live && since != 0; i++) {
-            // opens what may not be needed, which a trace that advances its times can bear
-            if (!keepsTimes(order[i].open().timeMin())) {
-                return 0;
-            }
+        if (raises && isAmidLastKey()) {
+            return 0;
         }
-        int moved = many.blend(order, live, eager);
+        Blend many = out.blend();
+        int moved = many.blend(order, live, raises ? since : 0, eager);
         failures = moved > 0 ? 0 : failures;
         for (int i = moved - 1; i >= 0; i--) {
             settle(i);
         }
         return moved == 0 ? 0 : many.updates();
+    }
+
+    /** Whether one of the runs has times at its head that are raised. */
+    private boolean raises() {
+        for (int i = 0; i < live && since != 0; i++) {
+            // opens what may not be needed, which a trace that advances its times can bear
+            if (!keepsTimes(order[i].open().timeMin())) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /**
+     * Whether the first head is of the key that the chain ends with, so that a time that is raised
+     * may be that of the last update.
+     */
+    private boolean isAmidLastKey() {
+        TrieBuilder last = out.builder();
+        return !last.isEmpty() && last.compareLastKey(order[0].keys(), order[0].key()) == 0;
     }
 
     private static boolean isOfSingles(RunCursor cursor) {
@@ -269,6 +290,10 @@ public final class Merge implements AutoCloseable {
      * will not a few updates on, and what did not again and again will hardly ever.
      */
     private int rest() {
+        if (since != 0 && isAmidLastKey()) {
+            // the next key may suit
+            return patience;
+        }
         int pieces = pause << failures;
         failures = Math.min(failures + 1, PAUSES_MAX);
         return -pieces;
@@ -305,14 +330,14 @@ public final class Merge implements AutoCloseable {
         }
         TrieView a = first.open();
         TrieView b = second.open();
-        if (!keepsTimes(a.timeMin()) || !keepsTimes(b.timeMin())) {
-            return 0;
-        }
-        long updates = weaver.weave(first, second);
-        if (updates > 0) {
-            failures = 0;
-            settleBoth();
-            return updates;
+        long updates = 0;
+        if (keepsTimes(a.timeMin()) && keepsTimes(b.timeMin())) {
+            updates = weaver.weave(first, second);
+            if (updates > 0) {
+                failures = 0;
+                settleBoth();
+                return updates;
+            }
         }
         if (updates != Weaver.NOT_NOW) {
             updates = blendMany();
@@ -365,6 +390,16 @@ public final class Merge implements AutoCloseable {
             out.appendUpdates(view, from, to);
             return;
         }
+        boolean many =
+                to - from >= (eager ? 2 : RAISED_MIN) && view.valCount() == view.updateCount();
+        // the first may be of the last (key, val), if times of it were raised before
+        appendOneByOne(view, from, many ? from + 1 : to);
+        if (many) {
+            out.blend().raise(view, from + 1, to, since);
+        }
+    }
+
+    private void appendOneByOne(TrieView view, long from, long to) {
         long val = view.valOfUpdate(from);
         long key = view.keyOfVal(val);
         for (long i = from; i < to; i++) {

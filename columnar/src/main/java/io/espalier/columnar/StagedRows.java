@@ -286,8 +286,10 @@ final class StagedRows implements AutoCloseable {
         }
     }
 
-    /** Adds the updates {@code [from, to)} of a view. */
-    void addUpdates(TrieView view, long from, long to) {
+    /**
+     * Adds the updates {@code [from, to)} of a view; times below {@code floor} are raised to it.
+     */
+    void addUpdates(TrieView view, long from, long to, long floor) {
         Column keyColumn = view.keys();
         Column valColumn = view.vals();
         boolean upserts = view.type().diff() == DiffType.UPSERT;
@@ -308,6 +310,7 @@ final class StagedRows implements AutoCloseable {
                 }
             }
             long time = view.timeAt(i);
+            time = Long.compareUnsigned(time, floor) < 0 ? floor : time;
             long diff = view.diffAt(i);
             if (pairs) {
                 second = view.secondTimeAt(i);

@@ -328,10 +328,10 @@ public final class UpdateBuffer implements AutoCloseable {
      * Adds the updates {@code [from, to)} of a view of the same type, whose sizes a chunk has held
      * already.
      */
-    void addUpdates(TrieView view, long from, long to) {
+    void addUpdates(TrieView view, long from, long to, long floor) {
         assert view.type().equals(type) : view.type() + " for " + type;
         assert to - from <= ROWS_MAX - rows.count() : "no room for " + (to - from) + " rows";
-        rows.addUpdates(view, from, to);
+        rows.addUpdates(view, from, to, floor);
     }
 
     private void checkCounts() {

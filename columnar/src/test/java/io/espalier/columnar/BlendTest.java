@@ -31,12 +31,12 @@ class BlendTest {
         memory.close();
     }
 
-    private Batch merge(TrieType type, List<Batch> runs, long target, boolean eager) {
+    private Batch merge(TrieType type, List<Batch> runs, long since, long target, boolean eager) {
         Batch merged = new Batch(type);
         try (ChainBuilder out =
                         new ChainBuilder(
                                 new TrieBuilder(memory, type), target, merged.sink(pager, 1));
-                Merge merge = new Merge(runs, true, 0, out, eager)) {
+                Merge merge = new Merge(runs, true, since, out, eager)) {
             merge.run();
         }
         return merged;
@@ -45,10 +45,15 @@ class BlendTest {
     @Test
     void runsOfAnyTypeGiveTheModel() {
         // fails when an update is lost, doubled, folded with a stranger or put in the wrong place
-        for (int seed = 0; seed < 150; seed++) {
+        for (int seed = 0; seed < 400; seed++) {
             Random random = new Random(seed);
             TrieType type = UpdateBufferTest.type(random);
+            boolean raises =
+                    type.diff() == DiffType.COUNT
+                            && type.time() == TimeType.EPOCH
+                            && random.nextBoolean();
             UpdateModel expected = new UpdateModel(type);
+            List<UpdateBufferTest.Update> all = new ArrayList<>();
             List<Batch> runs = new ArrayList<>();
             int count = 2 + random.nextInt(9);
             long order = 1;
@@ -68,19 +73,28 @@ class BlendTest {
                                 new UpdateBufferTest.Update(
                                         u.key(), u.val(), u.time(), diff, u.tag(), u.payload());
                         UpdateBufferTest.addTo(buffer, one);
-                        UpdateBufferTest.addTo(expected, one);
+                        all.add(one);
                     }
                     buffer.formInto(out);
                     out.finish();
                 }
                 runs.add(batch);
             }
-            try (Batch merged = merge(type, runs, 1 + random.nextInt(6000), seed % 2 == 0)) {
+            long since = raises && !all.isEmpty() ? all.get(random.nextInt(all.size())).time() : 0;
+            all.forEach(u -> UpdateBufferTest.addTo(expected, raised(u, since)));
+            try (Batch merged = merge(type, runs, since, 1 + random.nextInt(6000), seed % 2 == 0)) {
                 assertEquals(
                         expected.consolidated().rows, UpdateModel.read(merged).rows, "" + seed);
             }
             runs.forEach(Batch::close);
         }
+    }
+
+    private static UpdateBufferTest.Update raised(UpdateBufferTest.Update u, long since) {
+        return Long.compareUnsigned(u.time(), since) < 0
+                ? new UpdateBufferTest.Update(
+                        u.key(), u.val(), since, u.diff(), u.tag(), u.payload())
+                : u;
     }
 
     @Test
@@ -109,7 +123,7 @@ class BlendTest {
                 assertEquals(1, batch.chunkCount());
                 runs.add(batch);
             }
-            try (Batch merged = merge(type, runs, 1 << 30, false)) {
+            try (Batch merged = merge(type, runs, 0, 1 << 30, false)) {
                 TrieView view = new TrieView();
                 try (ChunkPin pin = merged.open(0, view)) {
                     assertEquals(1, merged.chunkCount());
