@@ -54,13 +54,13 @@ public final class Image implements AutoCloseable {
     /** Pinned since the last pass looked. Lossy by intent. */
     private volatile boolean touched;
 
-    /** Links of {@link ImageQueue}, guarded by the lock of {@link Residency}. */
+    /** Links of {@link ImageQueue}, guarded by the lock of {@link ImageQueues}. */
     @Nullable ImageQueue queue;
 
     @Nullable Image previous;
     @Nullable Image next;
 
-    /** When it began to wait for a writer. Guarded by the lock of {@link Residency}. */
+    /** When it began to wait for a writer. Guarded by the lock of {@link ImageQueues}. */
     long queuedNanos;
 
     /** Of a lease that the budget is charged for already. */
@@ -73,7 +73,7 @@ public final class Image implements AutoCloseable {
         SpillCounters counters = pager.counters();
         counters.images.increment();
         counters.residentBytes.add(chargeBytes);
-        pager.residency().enterBand(this);
+        pager.queues().enterBand(this);
     }
 
     /** The size in bytes. */
@@ -230,7 +230,7 @@ public final class Image implements AutoCloseable {
         PageInEvent event = PageInEvent.begun();
         StoredPage from = stored();
         SpillCounters counters = pager.counters();
-        Residency residency = pager.residency();
+        ImageQueues queues = pager.queues();
         if (from.isInPlace()) {
             long placeBytes = from.extent().sizeBytes();
             pager.budget().take(placeBytes);
@@ -247,7 +247,7 @@ public final class Image implements AutoCloseable {
             inPlace = true;
             counters.inPlaceBytes.add(placeBytes);
             if (!isAhead) {
-                residency.enterWindow(this, from.extent().sizeBytes());
+                queues.enterWindow(this, from.extent().sizeBytes());
             }
         } else {
             pager.budget().take(chargeBytes);
@@ -263,7 +263,7 @@ public final class Image implements AutoCloseable {
             counters.residentBytes.add(chargeBytes);
             counters.copyBytes.add(chargeBytes);
             if (!isAhead) {
-                residency.enterCopies(this);
+                queues.enterCopies(this);
             }
         }
         counters.pagedIn(sizeBytes, from, System.nanoTime() - startNanos);
@@ -281,7 +281,7 @@ public final class Image implements AutoCloseable {
             if (pins == 0 && page != null) {
                 if (lease != null && pager.residency().debtBytes() > 0) {
                     dropLease();
-                } else if (inPlace && pager.residency().isWindowFull()) {
+                } else if (inPlace && pager.queues().isWindowFull()) {
                     leavePlace();
                 }
             }
@@ -385,7 +385,7 @@ public final class Image implements AutoCloseable {
             }
             ahead = Ahead.HELD;
             pager.counters().prefetches.increment();
-            pager.residency().enterAhead(this);
+            pager.queues().enterAhead(this);
         } finally {
             ImageLock.unlock(this);
         }
@@ -393,20 +393,20 @@ public final class Image implements AutoCloseable {
 
     /** The image is not one that is held ahead any more, but like any other. */
     private void endAhead(boolean isHit) {
-        Residency residency = pager.residency();
+        ImageQueues queues = pager.queues();
         boolean held = ahead == Ahead.HELD;
         ahead = Ahead.NO;
-        residency.releaseAhead(aheadBytes());
+        queues.releaseAhead(aheadBytes());
         if (!held) {
-            residency.leave(this);
+            queues.leave(this);
             return;
         }
         SpillCounters counters = pager.counters();
         (isHit ? counters.prefetchHits : counters.prefetchesWasted).increment();
         if (inPlace) {
-            residency.enterWindow(this, stored().extent().sizeBytes());
+            queues.enterWindow(this, stored().extent().sizeBytes());
         } else {
-            residency.enterCopies(this);
+            queues.enterCopies(this);
         }
     }
 
@@ -461,12 +461,12 @@ public final class Image implements AutoCloseable {
             if (isBehind) {
                 return pager.residency().enterLeaving(this);
             }
-            Residency residency = pager.residency();
-            residency.startLeaving(chargeBytes);
+            ImageQueues queues = pager.queues();
+            queues.startLeaving(chargeBytes);
             try {
                 return writeAndDrop();
             } finally {
-                residency.endLeaving(chargeBytes);
+                queues.endLeaving(chargeBytes);
             }
         } finally {
             ImageLock.unlock(this);
@@ -489,7 +489,7 @@ public final class Image implements AutoCloseable {
             }
             if (!needed || pins > 0 || touched) {
                 touched = false;
-                pager.residency().enterBand(this);
+                pager.queues().enterBand(this);
                 return Residency.Answer.SPARED;
             }
             return writeAndDrop();
@@ -556,7 +556,7 @@ public final class Image implements AutoCloseable {
             writing = false;
             ImageLock.wakeAll(this);
             if (result == null) {
-                pager.residency().enterBand(this);
+                pager.queues().enterBand(this);
             }
         }
         page = result;
@@ -566,7 +566,7 @@ public final class Image implements AutoCloseable {
         counters.pagedRawBytes.add(sizeBytes);
         counters.pagedStoredBytes.add(result.storedBytes());
         counters.copyBytes.add(chargeBytes);
-        pager.residency().enterCopies(this);
+        pager.queues().enterCopies(this);
     }
 
     /** Frees the memory of an image whose page is written. */
@@ -581,7 +581,7 @@ public final class Image implements AutoCloseable {
         if (held == null) {
             throw new AssertionError("nothing is resident");
         }
-        boolean waited = pager.residency().leave(this);
+        boolean waited = pager.queues().leave(this);
         pager.counters().residentBytes.add(-chargeBytes);
         lease = null;
         held.close();
@@ -593,7 +593,7 @@ public final class Image implements AutoCloseable {
         StoredPage from = stored();
         long placeBytes = from.extent().sizeBytes();
         inPlace = false;
-        pager.residency().leaveWindow(this, placeBytes);
+        pager.queues().leaveWindow(this, placeBytes);
         pager.store().forget(from);
         pager.budget().giveBack(placeBytes);
         pager.counters().inPlaceBytes.add(-placeBytes);

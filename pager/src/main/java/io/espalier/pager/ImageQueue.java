@@ -4,7 +4,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A queue of images, linked through the images themselves, so that one of them leaves it without a
- * search. An image is in one queue at most. Guarded by the lock of {@link Residency}.
+ * search. An image is in one queue at most. Guarded by the lock of {@link ImageQueues}.
  */
 final class ImageQueue {
 

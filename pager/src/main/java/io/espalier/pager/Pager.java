@@ -227,8 +227,9 @@ public final class Pager implements AutoCloseable {
                 counters.pagedOut(),
                 counters.pagedIn(),
                 counters.policy(),
-                counters.writers(residency.queuedImages(), residency.queuedBytes()),
-                counters.prefetch(residency.aheadBytes()),
+                counters.writers(
+                        residency.queues().queuedImages(), residency.queues().queuedBytes()),
+                counters.prefetch(residency.queues().aheadBytes()),
                 new SpillStats.Segments(
                         usage.segments(),
                         usage.segmentBytes(),
@@ -288,6 +289,10 @@ public final class Pager implements AutoCloseable {
 
     Residency residency() {
         return residency;
+    }
+
+    ImageQueues queues() {
+        return residency.queues();
     }
 
     SpillCounters counters() {

@@ -121,129 +121,103 @@ public record PagerOptions(
 
     /** These options with other spill files. */
     public PagerOptions withSegmentBytes(long segmentBytes) {
-        return new PagerOptions(
-                spillDirectory,
-                segmentBytes,
-                codecPolicy,
-                slackBytes,
-                pageWindowBytes,
-                fileWindowBytes,
-                freeBytesMax,
-                writerThreads,
-                writeQueueImages,
-                prefetchBytes,
-                onSpillFailure);
+        Draft draft = new Draft(this);
+        draft.segmentBytes = segmentBytes;
+        return draft.options();
     }
 
     /** These options with another codec policy. */
     public PagerOptions withCodecPolicy(CodecPolicy codecPolicy) {
-        return new PagerOptions(
-                spillDirectory,
-                segmentBytes,
-                codecPolicy,
-                slackBytes,
-                pageWindowBytes,
-                fileWindowBytes,
-                freeBytesMax,
-                writerThreads,
-                writeQueueImages,
-                prefetchBytes,
-                onSpillFailure);
+        Draft draft = new Draft(this);
+        draft.codecPolicy = codecPolicy;
+        return draft.options();
     }
 
     /** These options with another slack. */
     public PagerOptions withSlackBytes(long slackBytes) {
-        return new PagerOptions(
-                spillDirectory,
-                segmentBytes,
-                codecPolicy,
-                slackBytes,
-                pageWindowBytes,
-                fileWindowBytes,
-                freeBytesMax,
-                writerThreads,
-                writeQueueImages,
-                prefetchBytes,
-                onSpillFailure);
+        Draft draft = new Draft(this);
+        draft.slackBytes = slackBytes;
+        return draft.options();
     }
 
     /** These options with other windows of mapped bytes: of pages, and of files. */
     public PagerOptions withWindows(long pageWindowBytes, long fileWindowBytes) {
-        return new PagerOptions(
-                spillDirectory,
-                segmentBytes,
-                codecPolicy,
-                slackBytes,
-                pageWindowBytes,
-                fileWindowBytes,
-                freeBytesMax,
-                writerThreads,
-                writeQueueImages,
-                prefetchBytes,
-                onSpillFailure);
+        Draft draft = new Draft(this);
+        draft.pageWindowBytes = pageWindowBytes;
+        draft.fileWindowBytes = fileWindowBytes;
+        return draft.options();
     }
 
     /** These options with another limit of freed extents that keep their blocks. */
     public PagerOptions withFreeBytesMax(long freeBytesMax) {
-        return new PagerOptions(
-                spillDirectory,
-                segmentBytes,
-                codecPolicy,
-                slackBytes,
-                pageWindowBytes,
-                fileWindowBytes,
-                freeBytesMax,
-                writerThreads,
-                writeQueueImages,
-                prefetchBytes,
-                onSpillFailure);
+        Draft draft = new Draft(this);
+        draft.freeBytesMax = freeBytesMax;
+        return draft.options();
     }
 
     /** These options with other threads that write: how many, and how many images may wait. */
     public PagerOptions withWriters(int writerThreads, int writeQueueImages) {
-        return new PagerOptions(
-                spillDirectory,
-                segmentBytes,
-                codecPolicy,
-                slackBytes,
-                pageWindowBytes,
-                fileWindowBytes,
-                freeBytesMax,
-                writerThreads,
-                writeQueueImages,
-                prefetchBytes,
-                onSpillFailure);
+        Draft draft = new Draft(this);
+        draft.writerThreads = writerThreads;
+        draft.writeQueueImages = writeQueueImages;
+        return draft.options();
     }
 
     /** These options with another limit of what is read ahead. */
     public PagerOptions withPrefetchBytes(long prefetchBytes) {
-        return new PagerOptions(
-                spillDirectory,
-                segmentBytes,
-                codecPolicy,
-                slackBytes,
-                pageWindowBytes,
-                fileWindowBytes,
-                freeBytesMax,
-                writerThreads,
-                writeQueueImages,
-                prefetchBytes,
-                onSpillFailure);
+        Draft draft = new Draft(this);
+        draft.prefetchBytes = prefetchBytes;
+        return draft.options();
     }
 
     /** These options with a listener for page-outs that fail. */
     public PagerOptions withOnSpillFailure(Consumer<SpillException> onSpillFailure) {
-        return new PagerOptions(
-                spillDirectory,
-                segmentBytes,
-                codecPolicy,
-                slackBytes,
-                pageWindowBytes,
-                fileWindowBytes,
-                freeBytesMax,
-                writerThreads,
-                writeQueueImages,
-                prefetchBytes,
-                onSpillFailure);
+        Draft draft = new Draft(this);
+        draft.onSpillFailure = onSpillFailure;
+        return draft.options();
+    }
+
+    /** A copy of which some are changed. */
+    private static final class Draft {
+        private final Path spillDirectory;
+        private long segmentBytes;
+        private CodecPolicy codecPolicy;
+        private long slackBytes;
+        private long pageWindowBytes;
+        private long fileWindowBytes;
+        private long freeBytesMax;
+        private int writerThreads;
+        private int writeQueueImages;
+        private long prefetchBytes;
+        private Consumer<SpillException> onSpillFailure;
+
+        Draft(PagerOptions from) {
+            spillDirectory = from.spillDirectory;
+            segmentBytes = from.segmentBytes;
+            codecPolicy = from.codecPolicy;
+            slackBytes = from.slackBytes;
+            pageWindowBytes = from.pageWindowBytes;
+            fileWindowBytes = from.fileWindowBytes;
+            freeBytesMax = from.freeBytesMax;
+            writerThreads = from.writerThreads;
+            writeQueueImages = from.writeQueueImages;
+            prefetchBytes = from.prefetchBytes;
+            onSpillFailure = from.onSpillFailure;
+        }
+
+        PagerOptions options() {
+            return new PagerOptions(
+                    spillDirectory,
+                    segmentBytes,
+                    codecPolicy,
+                    slackBytes,
+                    pageWindowBytes,
+                    fileWindowBytes,
+                    freeBytesMax,
+                    writerThreads,
+                    writeQueueImages,
+                    prefetchBytes,
+                    onSpillFailure);
+        }
     }
 }

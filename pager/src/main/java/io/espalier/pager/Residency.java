@@ -4,9 +4,6 @@ import io.espalier.memory.MemoryBudget;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * thread passes at a time and writes, unless the debt exceeds the slack: then everyone who adds to
  * it helps.
  *
- * <p>Thread-safe; the lock is a leaf, held for a few steps only.
+ * <p>Thread-safe.
  */
 final class Residency {
 
@@ -40,39 +37,14 @@ final class Residency {
     /** What a run of passes did: whether anything went, and the failure that ended it. */
     record Run(boolean progress, @Nullable SpillException failure) {}
 
-    /** Depths from here on are one band. */
-    private static final int BANDS = 4;
-
-    private static final int VISITS_MAX = 2;
-
     private final MemoryBudget budget;
     private final PagerOptions options;
     private final SpillCounters counters;
     private final Executor writers;
 
-    private final ReentrantLock lock = new ReentrantLock();
-    private final Condition left = lock.newCondition();
-    // all guarded by lock
-    private final ImageQueue copies = new ImageQueue();
-    private final ImageQueue[] bands = new ImageQueue[BANDS];
-    private final ImageQueue window = new ImageQueue();
-    private final ImageQueue ahead = new ImageQueue();
-    private final ImageQueue leaving = new ImageQueue();
-    private final ImageQueue wanted = new ImageQueue();
-
-    /** Calls of the writers that they have not followed yet: at least one for each image queued. */
-    private int calls;
+    private final ImageQueues queues;
 
     private final AtomicBoolean passing = new AtomicBoolean();
-
-    /** Charges of images that are being written; they change together, under the lock. */
-    private final AtomicLong leavingBytes = new AtomicLong();
-
-    /** Charges of images that wait to be written. */
-    private final AtomicLong queuedBytes = new AtomicLong();
-
-    private final AtomicLong windowBytes = new AtomicLong();
-    private final AtomicLong aheadBytes = new AtomicLong();
 
     /** Why the last write failed; null if it did not. */
     private volatile @Nullable SpillException failure;
@@ -85,132 +57,40 @@ final class Residency {
         this.options = options;
         this.counters = counters;
         this.writers = writers;
-        for (int i = 0; i < BANDS; i++) {
-            bands[i] = new ImageQueue();
-        }
+        this.queues = new ImageQueues(options, counters);
     }
 
-    // ---- queues -------------------------------------------------------------------------------
+    // ---- writers ------------------------------------------------------------------------------
 
-    /** Queues an image that holds bytes found nowhere else. */
-    void enterBand(Image image) {
-        enter(image, bands[Math.min(image.depth(), BANDS - 1)]);
-    }
-
-    /** Queues an image that holds a copy of its page. */
-    void enterCopies(Image image) {
-        enter(image, copies);
-    }
-
-    /** Queues an image whose page is read in place. */
-    void enterWindow(Image image, long bytes) {
-        windowBytes.addAndGet(bytes);
-        enter(image, window);
-    }
-
-    void leaveWindow(Image image, long bytes) {
-        windowBytes.addAndGet(-bytes);
-        leave(image);
-    }
-
-    /** Queues an image that was brought in for a pin that is to come. */
-    void enterAhead(Image image) {
-        enter(image, ahead);
-    }
-
-    private void enter(Image image, ImageQueue queue) {
-        lock.lock();
-        try {
-            unlink(image);
-            queue.add(image);
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /** Takes an image out of its queue, if it is in one; whether that was the writers'. */
-    boolean leave(Image image) {
-        lock.lock();
-        try {
-            return unlink(image);
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private boolean unlink(Image image) {
-        ImageQueue queue = image.queue;
-        if (queue == null) {
-            return false;
-        }
-        queue.remove(image);
-        if (queue != leaving) {
-            return false;
-        }
-        queuedBytes.addAndGet(-image.chargeBytes());
-        return true;
+    /** Where images wait. */
+    ImageQueues queues() {
+        return queues;
     }
 
     /** Queues an image for the writers, unless they have enough to do. Called by the image. */
     Answer enterLeaving(Image image) {
-        lock.lock();
-        try {
-            if (!takeMore(image.chargeBytes())) {
-                return Answer.FULL;
-            }
-            unlink(image);
-            leaving.add(image);
-            image.queuedNanos = System.nanoTime();
-            queuedBytes.addAndGet(image.chargeBytes());
-        } finally {
-            lock.unlock();
+        if (!queues.enterLeaving(image)) {
+            return Answer.FULL;
         }
         callWriter();
         return Answer.GONE;
     }
 
-    private boolean takeMore(long bytes) {
-        long aheadOfIt = queuedBytes.get() + leavingBytes.get();
-        return leaving.count() < options.writeQueueImages()
-                && (aheadOfIt == 0 || aheadOfIt + bytes <= options.slackBytes());
-    }
-
     private void callWriter() {
-        lock.lock();
-        try {
-            if (calls >= leaving.count() + wanted.count()) {
-                return;
-            }
-            calls++;
-        } finally {
-            lock.unlock();
+        if (!queues.call()) {
+            return;
         }
         try {
             writers.execute(this::work);
         } catch (RejectedExecutionException | OutOfMemoryError e) {
             // no thread is to be had: what is queued is written by those who adopt, when it must be
-            lock.lock();
-            try {
-                calls--;
-            } finally {
-                lock.unlock();
-            }
+            queues.uncall();
         }
     }
 
     /** What a writer does when it is called: one image comes or goes. */
     private void work() {
-        Image image;
-        lock.lock();
-        try {
-            calls--;
-            image = wanted.first();
-            if (image != null) {
-                unlink(image);
-            }
-        } finally {
-            lock.unlock();
-        }
+        Image image = queues.takeWanted();
         try {
             if (image != null) {
                 image.bringAhead();
@@ -229,80 +109,21 @@ final class Residency {
         }
     }
 
-    /** The longest waiting image of the writers' queue; it counts as being written from here. */
-    private @Nullable Image takeLeaving() {
-        lock.lock();
-        try {
-            Image image = leaving.first();
-            if (image == null) {
-                return null;
-            }
-            unlink(image);
-            leavingBytes.addAndGet(image.chargeBytes());
-            counters.waited(System.nanoTime() - image.queuedNanos);
-            return image;
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    long windowBytes() {
-        return windowBytes.get();
-    }
-
-    boolean isWindowFull() {
-        return windowBytes.get() > options.pageWindowBytes();
-    }
-
-    long queuedImages() {
-        lock.lock();
-        try {
-            return leaving.count();
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    long queuedBytes() {
-        return queuedBytes.get();
-    }
-
-    long aheadBytes() {
-        return aheadBytes.get();
-    }
-
     /** Asks the writers to bring an image in; false if they hold as much as they may. */
     boolean want(Image image, long bytes) {
-        if (!reserveAhead(bytes)) {
+        if (!queues.reserveAhead(bytes)) {
             dropOldestAhead();
-            if (!reserveAhead(bytes)) {
+            if (!queues.reserveAhead(bytes)) {
                 return false;
             }
         }
-        enter(image, wanted);
+        queues.enterWanted(image);
         callWriter();
         return true;
     }
 
-    private boolean reserveAhead(long bytes) {
-        while (true) {
-            long held = aheadBytes.get();
-            if (held + bytes > options.prefetchBytes()) {
-                return false;
-            }
-            if (aheadBytes.compareAndSet(held, held + bytes)) {
-                return true;
-            }
-        }
-    }
-
-    /** An image that was wanted, or brought in ahead, is not any more. */
-    void releaseAhead(long bytes) {
-        aheadBytes.addAndGet(-bytes);
-    }
-
     private void dropOldestAhead() {
-        Image image = rotate(ahead);
+        Image image = queues.rotate(queues.ahead);
         if (image != null) {
             image.dropAhead();
         }
@@ -317,32 +138,15 @@ final class Residency {
 
     /** Whether more has to go than is on its way already, so that the debt is tolerable. */
     private boolean mustLeave(long tolerableBytes) {
-        return debtBytes() - leavingBytes.get() > tolerableBytes;
+        return debtBytes() - queues.leavingBytes() > tolerableBytes;
     }
 
     private boolean mustQueue() {
-        return debtBytes() > leavingBytes.get() + queuedBytes.get();
+        return debtBytes() > queues.leavingBytes() + queues.queuedBytes();
     }
 
     private boolean writesBehind() {
         return options.writerThreads() > 0 && options.slackBytes() > 0 && failure == null;
-    }
-
-    /** Counts bytes that are being written so that they can go. */
-    void startLeaving(long bytes) {
-        leavingBytes.addAndGet(bytes);
-    }
-
-    void endLeaving(long bytes) {
-        leavingBytes.addAndGet(-bytes);
-        if (options.writerThreads() > 0) {
-            lock.lock();
-            try {
-                left.signalAll();
-            } finally {
-                lock.unlock();
-            }
-        }
     }
 
     void writeSucceeded() {
@@ -436,9 +240,9 @@ final class Residency {
             return;
         }
         try {
-            passBehind(copies);
-            for (int band = BANDS - 1; band >= 0; band--) {
-                if (!passBehind(bands[band])) {
+            passBehind(queues.copies);
+            for (int band = ImageQueues.BANDS - 1; band >= 0; band--) {
+                if (!passBehind(queues.bands[band])) {
                     return;
                 }
             }
@@ -449,10 +253,10 @@ final class Residency {
 
     /** False if the writers take no more. */
     private boolean passBehind(ImageQueue queue) {
-        for (long visits = visits(queue); visits > 0 && mustQueue(); visits--) {
-            Image image = rotateForWriters(queue);
+        for (long visits = queues.visits(queue); visits > 0 && mustQueue(); visits--) {
+            Image image = queues.rotateForWriters(queue);
             if (image == null) {
-                return visits(queue) == 0;
+                return queues.visits(queue) == 0;
             }
             switch (image.leaveBehind()) {
                 case SPARED -> counters.secondChances.increment();
@@ -465,36 +269,23 @@ final class Residency {
         return true;
     }
 
-    /** Null also if the first image is one that the writers do not take; it stays the first. */
-    private @Nullable Image rotateForWriters(ImageQueue queue) {
-        lock.lock();
-        try {
-            Image image = queue.first();
-            return image == null || (queue != copies && !takeMore(image.chargeBytes()))
-                    ? null
-                    : queue.rotate();
-        } finally {
-            lock.unlock();
-        }
-    }
-
     /** The longest waiting image goes, if it still must. */
     private void writeOne() {
-        Image image = takeLeaving();
+        Image image = queues.takeLeaving();
         if (image == null) {
             return;
         }
         boolean gone = false;
         try {
             // its own bytes count as leaving by now
-            boolean needed = debtBytes() > leavingBytes.get() - image.chargeBytes();
+            boolean needed = debtBytes() > queues.leavingBytes() - image.chargeBytes();
             gone = image.evictQueued(needed) == Answer.GONE;
         } catch (SpillException e) {
             writeFailed(e);
             withdrawAll();
             return;
         } finally {
-            endLeaving(image.chargeBytes());
+            queues.endLeaving(image.chargeBytes());
         }
         if (gone) {
             counters.backgroundWrites.increment();
@@ -512,12 +303,12 @@ final class Residency {
 
     /** After a failure, nobody tries the others before somebody has to. */
     private void withdrawAll() {
-        for (Image image = takeLeaving(); image != null; image = takeLeaving()) {
+        for (Image image = queues.takeLeaving(); image != null; image = queues.takeLeaving()) {
             try {
                 image.evictQueued(false);
                 counters.writesWithdrawn.increment();
             } finally {
-                endLeaving(image.chargeBytes());
+                queues.endLeaving(image.chargeBytes());
             }
         }
     }
@@ -532,17 +323,11 @@ final class Residency {
             if (run.failure() != null || debtBytes() <= 0) {
                 return run;
             }
-            lock.lock();
-            try {
-                if (leavingBytes.get() == 0 || options.writerThreads() == 0) {
-                    SpillException failed = failure;
-                    // told once: the next one tries anew
-                    failure = null;
-                    return new Run(run.progress(), failed);
-                }
-                left.awaitUninterruptibly();
-            } finally {
-                lock.unlock();
+            if (options.writerThreads() == 0 || !queues.awaitLeft()) {
+                SpillException failed = failure;
+                // told once: the next one tries anew
+                failure = null;
+                return new Run(run.progress(), failed);
             }
         }
     }
@@ -553,10 +338,10 @@ final class Residency {
         try {
             boolean more = true;
             while (more && mustLeave(tolerableBytes)) {
-                more = pass(copies, tolerableBytes);
+                more = pass(queues.copies, tolerableBytes);
                 more |= passLeaving(tolerableBytes);
-                for (int band = BANDS - 1; band >= 0; band--) {
-                    more |= pass(bands[band], tolerableBytes);
+                for (int band = ImageQueues.BANDS - 1; band >= 0; band--) {
+                    more |= pass(queues.bands[band], tolerableBytes);
                 }
                 if (!more && mustLeave(tolerableBytes)) {
                     more = passAhead() || passWindow();
@@ -573,14 +358,16 @@ final class Residency {
     /** Drops copies while the budget is in debt; writes nothing. */
     void dropCopies() {
         if (mustLeave(0)) {
-            pass(copies, 0);
+            pass(queues.copies, 0);
         }
     }
 
     private boolean pass(ImageQueue queue, long tolerableBytes) {
         boolean progress = false;
-        for (long visits = visits(queue); visits > 0 && mustLeave(tolerableBytes); visits--) {
-            Image image = rotate(queue);
+        for (long visits = queues.visits(queue);
+                visits > 0 && mustLeave(tolerableBytes);
+                visits--) {
+            Image image = queues.rotate(queue);
             if (image == null) {
                 break;
             }
@@ -597,14 +384,14 @@ final class Residency {
     private boolean passLeaving(long tolerableBytes) {
         boolean progress = false;
         while (mustLeave(tolerableBytes)) {
-            Image image = takeLeaving();
+            Image image = queues.takeLeaving();
             if (image == null) {
                 break;
             }
             try {
                 progress |= image.evictQueued(true) == Answer.GONE;
             } finally {
-                endLeaving(image.chargeBytes());
+                queues.endLeaving(image.chargeBytes());
             }
         }
         return progress;
@@ -612,8 +399,8 @@ final class Residency {
 
     private boolean passAhead() {
         boolean progress = false;
-        for (long visits = visits(ahead); visits > 0 && mustLeave(0); visits--) {
-            Image image = rotate(ahead);
+        for (long visits = queues.visits(queues.ahead); visits > 0 && mustLeave(0); visits--) {
+            Image image = queues.rotate(queues.ahead);
             if (image == null) {
                 break;
             }
@@ -624,46 +411,30 @@ final class Residency {
 
     /** Drops pages of the window, unpinned, while the budget is in debt. */
     private boolean passWindow() {
-        long before = windowBytes();
-        for (long visits = visits(window); visits > 0 && mustLeave(0); visits--) {
-            Image image = rotate(window);
+        long before = queues.windowBytes();
+        for (long visits = queues.visits(queues.window); visits > 0 && mustLeave(0); visits--) {
+            Image image = queues.rotate(queues.window);
             if (image == null) {
                 break;
             }
             image.dropInPlace();
         }
-        return windowBytes() < before;
+        return queues.windowBytes() < before;
     }
 
     /** Drops pages that are read in place, unpinned, until the window holds no more than it may. */
     void trimWindow() {
-        if (!isWindowFull()) {
+        if (!queues.isWindowFull()) {
             return;
         }
-        for (long visits = visits(window); visits > 0 && isWindowFull(); visits--) {
-            Image image = rotate(window);
+        for (long visits = queues.visits(queues.window);
+                visits > 0 && queues.isWindowFull();
+                visits--) {
+            Image image = queues.rotate(queues.window);
             if (image == null) {
                 break;
             }
             image.dropInPlace();
-        }
-    }
-
-    private long visits(ImageQueue queue) {
-        lock.lock();
-        try {
-            return (long) VISITS_MAX * queue.count();
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private @Nullable Image rotate(ImageQueue queue) {
-        lock.lock();
-        try {
-            return queue.rotate();
-        } finally {
-            lock.unlock();
         }
     }
 }

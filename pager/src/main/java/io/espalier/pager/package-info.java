@@ -28,12 +28,12 @@
  * they alone exceed it. The fixed set is: the slack, and one image for each thread that adopts or
  * writes; one encoded image for each thread that encodes or decodes; the window of mapped files;
  * what freed memory stays warm. {@link io.espalier.pager.PagerOptions} and {@link
- * io.espalier.memory.NativeMemory.Options} have the sizes, {@link io.espalier.pager.SpillStats}
- * tells what was done.
+ * io.espalier.memory.NativeMemory.Options} have the sizes, {@code docs/memory.md} what was
+ * measured, {@link io.espalier.pager.SpillStats} tells what was done.
  *
  * <p>Read in this order: Pager, Image, Pin, PagerOptions, CodecPolicy; then, inside, Residency (who
- * goes, and when), SpillWriters, PageStore (how it is written and read), SpillSpace and
- * SpillSegment (where it is put).
+ * goes, and when), ImageQueues, SpillWriters, PageStore (how it is written and read), SpillSpace
+ * and SpillSegment (where it is put).
  */
 @NullMarked
 package io.espalier.pager;
