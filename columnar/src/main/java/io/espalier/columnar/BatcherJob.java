@@ -111,7 +111,7 @@ final class BatcherJob implements AutoCloseable {
     private static Antichain lower(List<Batch> batches) {
         Antichain.Builder least = Antichain.builder(batches.getFirst().type().time());
         for (Batch batch : batches) {
-            MergeBatcher.addLower(batch, least);
+            BatcherChains.addLower(batch, least);
         }
         return least.build();
     }

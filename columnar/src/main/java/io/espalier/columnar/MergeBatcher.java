@@ -2,8 +2,6 @@ package io.espalier.columnar;
 
 import io.espalier.pager.Pager;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -88,21 +86,14 @@ public final class MergeBatcher implements AutoCloseable {
             long merges,
             long seals) {}
 
-    private static final Comparator<Chain> LARGEST_FIRST =
-            (a, b) -> Long.compare(b.batch.chunkCount(), a.batch.chunkCount());
-
-    /** A chain and how many generations of merges it has seen. */
-    private record Chain(Batch batch, int depth) {}
-
     private final Pager pager;
     private final TrieType type;
     private final long stagedBytesMax;
     private final long targetBytes;
-    private final MergeRule rule;
+    private final BatcherChains chains;
     private final RoomCharge room;
     private final UpdateBuffer staged;
     private final BatcherChain output;
-    private final List<Chain> chains = new ArrayList<>();
     private @Nullable BatcherJob job;
     private @Nullable Throwable broken;
     private long forms;
@@ -147,7 +138,9 @@ public final class MergeBatcher implements AutoCloseable {
         this.type = type;
         this.stagedBytesMax = stagedBytesMax;
         this.targetBytes = targetBytes;
-        this.rule = new MergeRule(stagedBytesMax, targetBytes, pager.budget().totalBytes());
+        this.chains =
+                new BatcherChains(
+                        new MergeRule(stagedBytesMax, targetBytes, pager.budget().totalBytes()));
         this.room = new RoomCharge(pager.budget());
         this.staged = new UpdateBuffer(pager.memory(), type);
         this.output = new BatcherChain(pager.memory(), type, targetBytes);
@@ -306,11 +299,7 @@ public final class MergeBatcher implements AutoCloseable {
 
     /** How many bytes are held, staged or chained, resident or paged. */
     public long sizeBytes() {
-        long bytes = staged.sizeBytes();
-        for (Chain chain : chains) {
-            bytes += chain.batch.sizeBytes();
-        }
-        return bytes;
+        return staged.sizeBytes() + chains.sizeBytes();
     }
 
     /** Forgets everything that is held; the batcher can be used on, also if it was broken. */
@@ -324,10 +313,7 @@ public final class MergeBatcher implements AutoCloseable {
             stopped.close();
             output.drop();
         }
-        for (Chain chain : chains) {
-            chain.batch.close();
-        }
-        chains.clear();
+        chains.close();
     }
 
     /**
@@ -339,14 +325,8 @@ public final class MergeBatcher implements AutoCloseable {
             chain.close();
         }
         checkUsable();
-        push(chain, 0);
+        chains.push(chain, 0);
         flush();
-    }
-
-    private void push(Batch batch, int depth) {
-        if (batch.chunkCount() > 0) {
-            chains.add(new Chain(batch, depth));
-        }
     }
 
     private void form() {
@@ -375,27 +355,22 @@ public final class MergeBatcher implements AutoCloseable {
     // ---- merging ------------------------------------------------------------------------------
 
     private void mergeWhatIsDue() {
-        int from = rule.firstDue(batches(chains));
-        while (from < chains.size()) {
-            merge(chains.subList(from, chains.size()));
-            from = rule.firstDue(batches(chains));
+        for (var due = chains.takeDue(); due != null; due = chains.takeDue()) {
+            merge(due);
         }
     }
 
-    /** Merges some of the chains, which are a view of the list of all. */
-    private void merge(List<Chain> due) {
-        BatcherJob merge = BatcherJob.merge(pager, batches(due), depth(due) + 1, output);
-        due.clear();
+    private void merge(BatcherChains.Taken due) {
+        BatcherJob merge = null;
+        try {
+            merge = BatcherJob.merge(pager, due.batches(), due.depth() + 1, output);
+        } finally {
+            if (merge == null) {
+                chains.putBack(due);
+            }
+        }
         merges++;
         run(merge);
-    }
-
-    private static List<Batch> batches(List<Chain> some) {
-        return some.stream().map(Chain::batch).toList();
-    }
-
-    private static int depth(List<Chain> some) {
-        return some.stream().mapToInt(Chain::depth).max().orElse(0);
     }
 
     /** Works a job off and takes its chains in; if it fails, it stays to be resumed. */
@@ -403,8 +378,8 @@ public final class MergeBatcher implements AutoCloseable {
         job = next;
         work(next, false);
         job = null;
-        push(next.takeShipped(), next.depth());
-        push(next.takeKept(), next.depth());
+        chains.push(next.takeShipped(), next.depth());
+        chains.push(next.takeKept(), next.depth());
     }
 
     /** Works a job off, or until it has something to give out. */
@@ -530,9 +505,8 @@ public final class MergeBatcher implements AutoCloseable {
 
     private void endSeal(BatcherJob split) {
         job = null;
-        push(split.takeKept(), split.depth());
-        // the largest first, as geometric merging expects
-        chains.sort(LARGEST_FIRST);
+        chains.push(split.takeKept(), split.depth());
+        chains.sort();
         seals++;
     }
 
@@ -542,70 +516,36 @@ public final class MergeBatcher implements AutoCloseable {
         stagedRoom = 0;
         resume();
         form();
-        mergeBeforeSeal();
-        List<Chain> early = new ArrayList<>();
-        List<Chain> late = new ArrayList<>();
-        boolean whole = true;
-        for (Chain chain : chains) {
-            boolean isEarly = mayShip(chain.batch, frontier);
-            (isEarly ? early : late).add(chain);
-            whole &= !isEarly || shipsWhole(chain.batch, frontier);
+        BatcherChains.Taken excess = chains.takeExcess();
+        if (excess != null) {
+            merge(excess);
         }
-        if (early.isEmpty()) {
+        BatcherChains.Taken early = chains.takeEarly(frontier);
+        if (early == null) {
             seals++;
             return null;
         }
-        BatcherJob split;
-        if (early.size() == 1 && whole) {
-            Chain only = early.getFirst();
-            split = BatcherJob.ship(pager, only.batch, only.depth);
-        } else {
-            merges++;
-            split =
-                    BatcherJob.split(
-                            pager, batches(early), depth(early) + 1, output, frontier, passing);
+        BatcherJob split = null;
+        try {
+            split = split(early, frontier, passing);
+        } finally {
+            if (split == null) {
+                chains.putBack(early);
+            }
         }
-        chains.clear();
-        chains.addAll(late);
         job = split;
         return split;
     }
 
-    /** Merges the smallest chains until there are no more than a seal may have open. */
-    private void mergeBeforeSeal() {
-        int excess = chains.size() - rule.sealFanIn();
-        if (excess > 0) {
-            chains.sort(LARGEST_FIRST);
-            merge(chains.subList(chains.size() - excess - 1, chains.size()));
+    private BatcherJob split(BatcherChains.Taken early, Antichain frontier, boolean passing) {
+        if (early.batches().size() == 1 && early.whole()) {
+            return BatcherJob.ship(pager, early.batches().getFirst(), early.depth());
         }
-    }
-
-    /** Whether some time of a chain may be one that a frontier does not keep open. */
-    private static boolean mayShip(Batch batch, Antichain frontier) {
-        for (long i = 0; i < batch.chunkCount(); i++) {
-            Chunk chunk = batch.chunk(i);
-            if (!frontier.lessEqual(chunk.timeMin(), chunk.secondTimeMin())) {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    /** Whether no time of a chain is open by a frontier, as its bounds say. */
-    private static boolean shipsWhole(Batch batch, Antichain frontier) {
-        for (long i = 0; i < batch.chunkCount(); i++) {
-            Chunk chunk = batch.chunk(i);
-            if (frontier.lessEqual(chunk.timeMax(), chunk.secondTimeMax())) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    static void addLower(Batch batch, Antichain.Builder least) {
-        for (long i = 0; i < batch.chunkCount(); i++) {
-            batch.chunk(i).addLower(least);
-        }
+        BatcherJob split =
+                BatcherJob.split(
+                        pager, early.batches(), early.depth() + 1, output, frontier, passing);
+        merges++;
+        return split;
     }
 
     /**
@@ -616,9 +556,7 @@ public final class MergeBatcher implements AutoCloseable {
     public Antichain frontier() {
         Antichain.Builder least = Antichain.builder(type.time());
         least.insertAll(staged.frontier());
-        for (Chain chain : chains) {
-            addLower(chain.batch, least);
-        }
+        chains.addLower(least);
         BatcherJob stopped = job;
         if (stopped != null) {
             least.insertAll(stopped.lower());
@@ -628,26 +566,26 @@ public final class MergeBatcher implements AutoCloseable {
 
     /** What is held and was done. */
     public Counters counters() {
-        long updates = 0;
-        long chunks = 0;
-        long bytes = 0;
-        for (Chain chain : chains) {
-            updates += chain.batch.updateCount();
-            chunks += chain.batch.chunkCount();
-            bytes += chain.batch.sizeBytes();
-        }
+        List<Long> lengths = chains.lengths();
         return new Counters(
-                staged.count(), updates, chains.size(), chunks, bytes, forms, merges, seals);
+                staged.count(),
+                chains.updateCount(),
+                lengths.size(),
+                lengths.stream().mapToLong(Long::longValue).sum(),
+                chains.sizeBytes(),
+                forms,
+                merges,
+                seals);
     }
 
     /** The lengths of the chains in chunks, for tests. */
     List<Long> chainLengths() {
-        return chains.stream().map(chain -> chain.batch.chunkCount()).toList();
+        return chains.lengths();
     }
 
     /** The depth and bytes of a chain, for tests. */
     Batch chain(int index) {
-        return chains.get(index).batch;
+        return chains.get(index);
     }
 
     /** Drops everything that is held. */

@@ -62,27 +62,6 @@ final class StagedLongs implements AutoCloseable {
         Words.setLong(segment, at, row, next);
     }
 
-    /** Sets the value of several rows. */
-    void fill(int row, int rows, long next) {
-        set(row, next);
-        if (!alike) {
-            Words.fill(segment, at + (long) row * Long.BYTES, rows, next);
-        }
-    }
-
-    /** Sets the values of several rows to those of native memory. */
-    void copy(int row, int rows, MemorySegment source, long sourceOffset) {
-        if (alike) {
-            spread(row);
-        }
-        MemorySegment.copy(
-                source,
-                sourceOffset,
-                segment,
-                at + (long) row * Long.BYTES,
-                (long) rows * Long.BYTES);
-    }
-
     private void spread(int row) {
         if (row > appended) {
             column.appendRepeated(value, row - appended);

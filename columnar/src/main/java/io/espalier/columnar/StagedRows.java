@@ -266,26 +266,6 @@ final class StagedRows implements AutoCloseable {
         end(row, time, order);
     }
 
-    /** Adds rows that differ in their keys alone, side by side. */
-    void addAll(MemorySegment keySegment, long keysOffset, long count, long time, long diff) {
-        long width = keyType.fixedWidth();
-        long from = keysOffset;
-        long left = count;
-        while (left > 0) {
-            int row = rowFor(width, 0, time, diff);
-            int rows = (int) Math.min(left, room - row);
-            times.fill(row, rows, time);
-            if (pairs) {
-                seconds.fill(row, rows, second);
-            }
-            diffs.fill(row, rows, diff);
-            MemorySegment.copy(keySegment, from, segment, keysAt + row * width, rows * width);
-            end(row + rows - 1, time, diff);
-            from += rows * width;
-            left -= rows;
-        }
-    }
-
     /**
      * Adds the updates {@code [from, to)} of a view; times below {@code floor} are raised to it.
      */

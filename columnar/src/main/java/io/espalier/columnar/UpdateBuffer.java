@@ -209,43 +209,6 @@ public final class UpdateBuffer implements AutoCloseable {
     }
 
     /**
-     * Adds updates with unit vals whose keys are longs, or tuples of longs, side by side in native
-     * memory: their little-endian words.
-     *
-     * @param count how many
-     * @param time of all of them, unsigned
-     * @param diff the count of each
-     * @throws IllegalArgumentException as for {@link #add}, or if the keys are bytes or the vals
-     *     not unit; nothing is added then
-     */
-    public void addAll(
-            MemorySegment keySegment, long keysOffset, long count, long time, long diff) {
-        checkCounts();
-        int width = type.key().fixedWidth();
-        if (width <= 0 || !unitVals) {
-            throw new IllegalArgumentException(
-                    "a column of keys for a trie of "
-                            + type
-                            + "; its keys must be longs or tuples, its vals unit");
-        }
-        checkNative(keySegment);
-        if (count < 0 || count > ROWS_MAX - rows.count()) {
-            throw new IllegalArgumentException(
-                    count
-                            + " updates for a buffer of "
-                            + rows.count()
-                            + " rows, which holds "
-                            + ROWS_MAX
-                            + "; add fewer, or form it first");
-        }
-        checkRoom(count * width, 0, 0);
-        Objects.checkFromIndexSize(keysOffset, count * width, keySegment.byteSize());
-        if (diff != 0) {
-            rows.addAll(keySegment, keysOffset, count, time, diff);
-        }
-    }
-
-    /**
      * Adds an update whose key and val are words: as many as the tuple has, one for a long, none
      * for unit.
      */

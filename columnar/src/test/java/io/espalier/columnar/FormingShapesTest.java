@@ -3,12 +3,9 @@ package io.espalier.columnar;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import io.espalier.memory.Layouts;
-import io.espalier.memory.Lease;
 import io.espalier.memory.NativeMemory;
 import io.espalier.pager.Pager;
 import io.espalier.testing.NativeMemoryExtension;
-import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -277,65 +274,6 @@ class FormingShapesTest {
                 add(buffer, larger, words(1), NONE, 0, Long.MIN_VALUE / 2);
             }
             assertForms(memory, pager, buffer, larger, "too large");
-        }
-    }
-
-    @Test
-    void columnsOfKeysAreAddedAsOneByOne(NativeMemory memory) {
-        // fails when a window that is full in the middle of a column loses or doubles rows
-        for (ColumnType key : new ColumnType[] {ColumnType.LONG, ColumnType.tuple(3)}) {
-            TrieType type = new TrieType(key, ColumnType.UNIT, DiffType.COUNT);
-            try (Pager pager = TestPagers.open(memory);
-                    UpdateBuffer buffer = new UpdateBuffer(memory, type);
-                    Lease column = memory.allocate(1000 * 24L)) {
-                UpdateModel model = new UpdateModel(type);
-                Random random = new Random(3);
-                for (int round = 0; round < 60; round++) {
-                    int count = random.nextInt(round % 2 == 0 ? 5 : 1000);
-                    long time = random.nextInt(round < 30 ? 1 : 3);
-                    long at = column.offset();
-                    for (int i = 0; i < count; i++) {
-                        byte[] value = value(key, 0, random.nextInt(5000), 4);
-                        MemorySegment.copy(
-                                value, 0, memory.segment(), Layouts.BYTE, at, value.length);
-                        at += value.length;
-                        model.add(value, NONE, time, 3);
-                    }
-                    buffer.addAll(memory.segment(), column.offset(), count, time, 3);
-                    buffer.addAll(memory.segment(), column.offset(), count, time, 0);
-                    byte[] one = value(key, 0, round, 4);
-                    buffer.add(one, 0, one.length, time, round < 10 ? 3 : 4);
-                    model.add(one, NONE, time, round < 10 ? 3 : 4);
-                }
-                assertForms(memory, pager, buffer, model, "" + type);
-            }
-        }
-    }
-
-    @Test
-    void columnsThatDoNotFitAreRefused(NativeMemory memory) {
-        // fails when a part of a column is staged, or memory is read that the caller does not own
-        TrieType pairs = new TrieType(ColumnType.LONG, ColumnType.LONG, DiffType.COUNT);
-        TrieType longs = new TrieType(ColumnType.LONG, ColumnType.UNIT, DiffType.COUNT);
-        MemorySegment heap = MemorySegment.ofArray(new long[4]);
-        try (UpdateBuffer buffer = new UpdateBuffer(memory, longs);
-                UpdateBuffer other = new UpdateBuffer(memory, pairs);
-                UpdateBuffer bytes = new UpdateBuffer(memory, TrieType.BYTES_UPSERTS);
-                Lease column = memory.allocate(64)) {
-            MemorySegment few = memory.segment().asSlice(column.offset(), 64);
-            for (Runnable call :
-                    List.<Runnable>of(
-                            () -> buffer.addAll(heap, 0, 4, 0, 1),
-                            () -> buffer.addAll(few, 0, -1, 0, 1),
-                            () -> buffer.addAll(few, 0, 1L << 40, 0, 1),
-                            () -> other.addAll(few, 0, 4, 0, 1),
-                            () -> bytes.addAll(few, 0, 4, 0, 1))) {
-                assertThrows(IllegalArgumentException.class, call::run);
-            }
-            assertThrows(IndexOutOfBoundsException.class, () -> buffer.addAll(few, 0, 9, 0, 1));
-            assertThrows(IndexOutOfBoundsException.class, () -> buffer.addAll(few, -8, 2, 0, 1));
-            assertEquals(0, buffer.count());
-            assertEquals(0, buffer.sizeBytes());
         }
     }
 }
