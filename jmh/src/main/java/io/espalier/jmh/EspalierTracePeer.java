@@ -1,6 +1,5 @@
 package io.espalier.jmh;
 
-import io.espalier.columnar.AsOfCursor;
 import io.espalier.columnar.ColumnBuilder;
 import io.espalier.columnar.ColumnType;
 import io.espalier.columnar.LatestValues;
@@ -13,6 +12,7 @@ import io.espalier.pager.PagerOptions;
 import io.espalier.spine.trace.Commit;
 import io.espalier.spine.trace.StoreDirectory;
 import io.espalier.spine.trace.Trace;
+import io.espalier.spine.trace.TraceScan;
 import io.espalier.spine.trace.TraceSnapshot;
 import io.espalier.spine.trace.TraceStore;
 import io.espalier.spine.trace.TraceStoreOptions;
@@ -71,7 +71,7 @@ final class EspalierTracePeer implements TracePeer {
 
     @Override
     public String howProbed() {
-        return "bulk probe of all runs";
+        return "bulk look-up in all parts";
     }
 
     @Override
@@ -181,7 +181,7 @@ final class EspalierTracePeer implements TracePeer {
                         column.append(
                                 probes, (from + i) * TraceData.KEY_BYTES, TraceData.KEY_BYTES);
                     }
-                    values.read(snapshot.runs(), column.column(), -1);
+                    snapshot.read(values, column.column(), snapshot.upper() - 1, Long.MAX_VALUE);
                 }
                 for (int i = 0; i < batch; i++) {
                     if (values.isPresent(i)) {
@@ -198,11 +198,9 @@ final class EspalierTracePeer implements TracePeer {
         Opened now = opened();
         long digest = 0;
         try (TraceSnapshot snapshot = now.trace.snapshot();
-                AsOfCursor cursor = new AsOfCursor(now.memory, snapshot.runs(), -1)) {
-            while (cursor.next()) {
-                digest +=
-                        TraceData.word(
-                                cursor.vals().segment(), cursor.vals().offsetOf(cursor.val()));
+                TraceScan scan = snapshot.scan(null, null, snapshot.upper() - 1, false)) {
+            while (scan.next()) {
+                digest += TraceData.word(scan.segment(), scan.valOffset());
             }
         }
         return digest;

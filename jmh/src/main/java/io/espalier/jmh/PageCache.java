@@ -2,80 +2,48 @@ package io.espalier.jmh;
 
 import java.io.File;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
-import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 
 /** The page cache of the system, for runs that are to find their files on the disk alone. */
 final class PageCache {
 
-    private static final int DONT_NEED = 4;
-    private static final Linker LINKER = Linker.nativeLinker();
-    private static final @Nullable MethodHandle OPEN =
-            find(
-                    "open",
-                    FunctionDescriptor.of(
-                            ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
-    private static final @Nullable MethodHandle CLOSE =
-            find("close", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
-    private static final @Nullable MethodHandle ADVISE =
-            find(
-                    "posix_fadvise",
-                    FunctionDescriptor.of(
-                            ValueLayout.JAVA_INT,
-                            ValueLayout.JAVA_INT,
-                            ValueLayout.JAVA_LONG,
-                            ValueLayout.JAVA_LONG,
-                            ValueLayout.JAVA_INT));
-
     private PageCache() {}
 
-    @SuppressWarnings("restricted")
-    private static @Nullable MethodHandle find(String name, FunctionDescriptor type) {
-        return LINKER.defaultLookup()
-                .find(name)
-                .map(symbol -> LINKER.downcallHandle(symbol, type))
-                .orElse(null);
-    }
-
     /**
-     * Drops all files of a folder from it; they must not be open, and be synced.
+     * Drops the files of a folder from it; they must not be open, and be synced.
      *
-     * @return whether the system knows how
+     * @param depth 1 for those that are in the folder itself alone
+     * @return whether the system knows how: it takes a {@code dd} that can
      */
-    static boolean drop(Path folder) throws IOException {
-        if (OPEN == null || CLOSE == null || ADVISE == null) {
-            return false;
-        }
+    static boolean drop(Path folder, int depth) throws IOException {
         List<Path> files;
-        try (Stream<Path> walk = Files.walk(folder)) {
+        try (Stream<Path> walk = Files.walk(folder, depth)) {
             files = walk.filter(Files::isRegularFile).toList();
         }
-        try (Arena arena = Arena.ofConfined()) {
-            for (Path file : files) {
-                int descriptor = (int) OPEN.invokeExact(arena.allocateFrom(file.toString()), 0);
-                if (descriptor < 0) {
-                    throw new IOException(file + " cannot be opened");
-                }
-                int advised = (int) ADVISE.invokeExact(descriptor, 0L, 0L, DONT_NEED);
-                int closed = (int) CLOSE.invokeExact(descriptor);
-                if (advised != 0 || closed != 0) {
-                    throw new IOException(file + " cannot be dropped from the page cache");
-                }
-            }
-        } catch (IOException | RuntimeException | Error e) {
-            throw e;
-        } catch (Throwable e) {
-            throw new IllegalStateException(e);
+        boolean dropped = true;
+        for (Path file : files) {
+            dropped &= drop(file);
         }
-        return true;
+        return dropped;
+    }
+
+    private static boolean drop(Path file) {
+        try {
+            return new ProcessBuilder("dd", "if=" + file, "iflag=nocache", "count=0")
+                            .redirectErrorStream(true)
+                            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                            .start()
+                            .waitFor()
+                    == 0;
+        } catch (IOException e) {
+            return false;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        }
     }
 
     /**

@@ -1,6 +1,5 @@
 package io.espalier.jmh;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
@@ -12,7 +11,7 @@ import java.nio.charset.StandardCharsets;
  * after the other so that nothing large is held. A key is {@code key-} and 12 digits, a val 8
  * bytes.
  *
- * <p>Not thread-safe. Its memory goes with the program.
+ * <p>Not thread-safe.
  */
 final class TraceData {
 
@@ -81,12 +80,12 @@ final class TraceData {
         this.keyCount = kind == Kind.INSERT ? updates : Math.max(1, updates / 5);
         this.versions = new int[kind == Kind.INSERT ? 0 : Math.toIntExact(keyCount)];
         int room = batchUpdates + 1;
-        this.keySegment = Arena.global().allocate((long) room * KEY_BYTES, Long.BYTES);
-        this.valSegment = Arena.global().allocate((long) room * VAL_BYTES, Long.BYTES);
-        this.oldValSegment = Arena.global().allocate((long) room * VAL_BYTES, Long.BYTES);
-        this.keys = keySegment.asByteBuffer();
-        this.vals = valSegment.asByteBuffer().order(ByteOrder.nativeOrder());
-        this.oldVals = oldValSegment.asByteBuffer().order(ByteOrder.nativeOrder());
+        this.keys = ByteBuffer.allocateDirect(room * KEY_BYTES);
+        this.vals = ByteBuffer.allocateDirect(room * VAL_BYTES).order(ByteOrder.nativeOrder());
+        this.oldVals = ByteBuffer.allocateDirect(room * VAL_BYTES).order(ByteOrder.nativeOrder());
+        this.keySegment = MemorySegment.ofBuffer(keys);
+        this.valSegment = MemorySegment.ofBuffer(vals);
+        this.oldValSegment = MemorySegment.ofBuffer(oldVals);
         this.replaces = new boolean[room];
     }
 
@@ -213,12 +212,11 @@ final class TraceData {
     /** The probes of {@link #digest}, ascending, 16 bytes each. */
     MemorySegment probes(int step) {
         long count = (keyCount + step - 1) / step;
-        MemorySegment segment = Arena.ofAuto().allocate(count * KEY_BYTES, Long.BYTES);
-        ByteBuffer buffer = segment.asByteBuffer();
+        ByteBuffer buffer = ByteBuffer.allocateDirect(Math.toIntExact(count * KEY_BYTES));
         for (int i = 0; i < count; i++) {
             writeKey(buffer, i * KEY_BYTES, (long) i * step);
         }
-        return segment;
+        return MemorySegment.ofBuffer(buffer);
     }
 
     /** The first word of row {@code i} of some vals. */

@@ -229,7 +229,7 @@ final class TraceIngest {
         boolean dropped = true;
         for (int turn = 0; turn < COLD_TURNS; turn++) {
             peer.shut();
-            dropped &= PageCache.drop(peer.folder());
+            dropped &= PageCache.drop(peer.folder(), Integer.MAX_VALUE);
             long start = System.nanoTime();
             peer.open();
             long opened = System.nanoTime();
@@ -237,7 +237,7 @@ final class TraceIngest {
             long probed = System.nanoTime();
             check(peer, "cold probe", expected, digest);
             peer.shut();
-            dropped &= PageCache.drop(peer.folder());
+            dropped &= PageCache.drop(peer.folder(), Integer.MAX_VALUE);
             peer.open();
             long again = System.nanoTime();
             digest = peer.scan();
