@@ -203,7 +203,7 @@ class ArrangementTest {
             try (Arrangement arrangement = new Arrangement(pager, TYPE, chunkBytes)) {
                 long before = 0;
                 long most = 0;
-                for (int i = 0; i < 2000; i++) {
+                for (int i = 0; i < 1000; i++) {
                     List<Update> updates = new ArrayList<>();
                     for (int j = 0; j < size; j++) {
                         updates.add(new Update(random.nextLong() >>> 1, 0, i, 1));
@@ -223,7 +223,7 @@ class ArrangementTest {
                 assertTrue(most <= limit, most + " updates merged in one insert");
                 // far less than the largest merge
                 assertTrue(most < arrangement.updateCount() / 8, most + " updates in one insert");
-                assertEquals(2000L * size, arrangement.updateCount());
+                assertEquals(1000L * size, arrangement.updateCount());
             }
         });
     }
