@@ -72,7 +72,7 @@ public final class Lease implements AutoCloseable {
      * when it is smaller than a page. This is what a budget is to be charged for it.
      */
     public long accountedBytes() {
-        return NativeMemory.accountedBytes(sizeClass, sizeBytes);
+        return SizeClasses.accountedBytes(sizeClass, sizeBytes);
     }
 
     /**

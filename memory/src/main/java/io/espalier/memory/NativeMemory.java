@@ -1,21 +1,13 @@
 package io.espalier.memory;
 
-import java.io.EOFException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.file.FileSystemException;
-import java.nio.file.FileSystems;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.util.Arrays;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -109,88 +101,42 @@ public final class NativeMemory implements AutoCloseable {
     private static final long RESERVE_BYTES_MIN = 1L << 26;
     private static final long RESERVE_BYTES_MAX = 1L << 46;
     private static final long FALLBACK_RESERVE_BYTES = 1L << 36;
-    private static final int SPAN_BITS = 16;
-    private static final long SPAN_BYTES = 1L << SPAN_BITS;
     private static final byte POISON = (byte) 0xDB;
     private static final long POISON_FRESH_BYTES_MAX = 1L << 20;
     private static final int NAMED_LEAKS_MAX = 5;
-    private static final long READ_BYTES_MAX = 1L << 30;
-
-    // Each mapped file may cost two mappings, itself and the gap before the next. A process that
-    // has
-    // none left cannot even start a thread, so a good part stays for everyone else.
-    private static final int MAPPED_FILES_MAX = mappedFilesMax();
-    private static final AtomicInteger mappedFiles = new AtomicInteger();
 
     private final Arena arena = Arena.ofShared();
     private final MemorySegment segment;
     private final boolean isNative;
-    private final AtomicReferenceArray<@Nullable ByteBuffer> windows;
     private final Options options;
     private final @Nullable Set<Lease> out;
 
-    private final Object lock = new Object();
-    // all guarded by lock
-    // small slots are all in cold: whether they are backed is a matter of their span
-    // warm slots are each followed by how many of their bytes may be backed, from the start
-    private final OffsetStack[] warm = new OffsetStack[SizeClasses.COUNT];
-    private final OffsetStack[] cold = new OffsetStack[SizeClasses.COUNT];
-    // mapped slots that the system refused to clear, each followed by its class
-    private final OffsetStack stuck = new OffsetStack();
-    // slots of whole pages are carved upwards from the start, spans of small ones downwards
-    // from the end; page 0 and the last page stay unused, so that a kernel may read a word past
-    private long bump = SizeClasses.PAGE_BYTES;
-    private final long spansEnd;
-    private int spanCount;
-    private short[] spanLeases = {};
-    private boolean[] spanBacked = {};
-    private long smallBackedBytes;
-    private long smallLeasedBytes;
-    private long pagesWarmBytes;
-    private long leases;
-    private long leasedBytes;
-    private long leasedBytesPeak;
-    private long mappedBytes;
-    private boolean closed;
+    /** Its monitor guards all bookkeeping. */
+    private final Slots slots;
 
-    @SuppressWarnings("unused") // keeps the loads that touch pages alive
-    private volatile byte touched;
+    private final Mappings mappings;
+    private final Pages pages;
+    private final Windows windows;
 
     private NativeMemory(Options options) {
         this.options = options;
         this.out = options.debug() ? ConcurrentHashMap.newKeySet() : null;
-        for (int i = 0; i < SizeClasses.COUNT; i++) {
-            warm[i] = new OffsetStack();
-            cold[i] = new OffsetStack();
-        }
-        long size = SizeClasses.pagesUp(options.reserveBytes());
-        long address = -1;
-        if (SystemCalls.AVAILABLE) {
-            // a system that forbids over-commitment grants less: take what it grants
-            address = SystemCalls.reserve(size);
-            while (address == -1 && size > RESERVE_BYTES_MIN) {
-                size = SizeClasses.pagesUp(size >> 1);
-                address = SystemCalls.reserve(size);
-            }
-        }
-        this.isNative = address != -1;
-        if (isNative) {
-            this.segment = Reservation.over(address, size, arena);
-        } else {
-            size = SizeClasses.pagesUp(options.reserveBytes());
-            this.segment =
-                    Reservation.sparseFile(
-                            Math.min(FALLBACK_RESERVE_BYTES, size), RESERVE_BYTES_MIN, arena);
-        }
-        this.spansEnd = segment.byteSize() - SizeClasses.PAGE_BYTES;
-        this.windows =
-                new AtomicReferenceArray<>(
-                        Math.toIntExact(segment.byteSize() / WINDOW_STEP_BYTES) + 1);
-    }
-
-    private static int mappedFilesMax() {
-        int all = SystemCalls.mappingsMax();
-        return all < 16_384 ? all / 4 : (all - 8_192) / 2;
+        MemorySegment granted =
+                Reservation.granted(options.reserveBytes(), RESERVE_BYTES_MIN, arena);
+        this.isNative = granted != null;
+        this.segment =
+                granted != null
+                        ? granted
+                        : Reservation.sparseFile(
+                                Math.min(
+                                        FALLBACK_RESERVE_BYTES,
+                                        SizeClasses.pagesUp(options.reserveBytes())),
+                                RESERVE_BYTES_MIN,
+                                arena);
+        this.slots = new Slots(segment.byteSize(), options.warmBytes());
+        this.pages = new Pages(segment, isNative);
+        this.windows = new Windows(segment);
+        this.mappings = new Mappings(this, slots);
     }
 
     /** Reserves address space with the default options. */
@@ -216,10 +162,7 @@ public final class NativeMemory implements AutoCloseable {
     }
 
     /** The most that a {@link #window} surely holds from any offset on: 1 GiB. */
-    public static final long WINDOW_BYTES = 1L << 30;
-
-    /** How far windows start from each other: both together are less than a buffer may have. */
-    private static final long WINDOW_STEP_BYTES = 1L << 29;
+    public static final long WINDOW_BYTES = Windows.BYTES;
 
     /**
      * A buffer over the bytes around an offset, for native libraries that take such: from {@link
@@ -227,20 +170,12 @@ public final class NativeMemory implements AutoCloseable {
      * so only its absolute methods are used. It is made once.
      */
     public ByteBuffer window(long offset) {
-        int index = (int) (offset / WINDOW_STEP_BYTES);
-        ByteBuffer known = windows.get(index);
-        if (known == null) {
-            long start = index * WINDOW_STEP_BYTES;
-            long bytes = Math.min(WINDOW_STEP_BYTES + WINDOW_BYTES, segment.byteSize() - start);
-            known = segment.asSlice(start, bytes).asByteBuffer();
-            windows.set(index, known);
-        }
-        return known;
+        return windows.at(offset);
     }
 
     /** Where an offset is in its {@link #window}. */
     public static int inWindow(long offset) {
-        return (int) (offset % WINDOW_STEP_BYTES);
+        return Windows.indexOf(offset);
     }
 
     /** The options that this memory was opened with. */
@@ -262,21 +197,17 @@ public final class NativeMemory implements AutoCloseable {
         Throwable origin = origin(sizeBytes);
         long offset;
         long backed = 0;
-        synchronized (lock) {
-            checkOpen();
+        synchronized (slots) {
+            slots.checkOpen();
             if (SizeClasses.isSmall(sizeClass)) {
-                offset = takeSmall(sizeClass);
-            } else if (!warm[sizeClass].isEmpty()) {
-                backed = warm[sizeClass].pop();
-                offset = warm[sizeClass].pop();
-                // what an earlier lease had beyond the end of this one stays warm
-                pagesWarmBytes -= Math.min(backed, SizeClasses.pagesUp(sizeBytes));
+                offset = slots.takeSmall(sizeClass);
+            } else if (slots.hasWarm(sizeClass)) {
+                backed = slots.backedBytesOfWarm(sizeClass);
+                offset = slots.takeWarm(sizeClass, SizeClasses.pagesUp(sizeBytes));
             } else {
-                offset = takeCold(sizeClass);
+                offset = slots.takeCold(sizeClass);
             }
-            leases++;
-            leasedBytes += accountedBytes(sizeClass, sizeBytes);
-            leasedBytesPeak = Math.max(leasedBytesPeak, leasedBytes);
+            slots.countLease(SizeClasses.accountedBytes(sizeClass, sizeBytes));
         }
         if (options.debug()) {
             long poisoned = Math.min(sizeBytes, POISON_FRESH_BYTES_MAX);
@@ -303,12 +234,10 @@ public final class NativeMemory implements AutoCloseable {
     public long takeSlot(long sizeBytes) {
         int sizeClass = slotClass(sizeBytes);
         long offset;
-        synchronized (lock) {
-            checkOpen();
-            offset = takeSmall(sizeClass);
-            leases++;
-            leasedBytes += SizeClasses.slotBytes(sizeClass);
-            leasedBytesPeak = Math.max(leasedBytesPeak, leasedBytes);
+        synchronized (slots) {
+            slots.checkOpen();
+            offset = slots.takeSmall(sizeClass);
+            slots.countLease(SizeClasses.slotBytes(sizeClass));
         }
         if (options.debug()) {
             segment.asSlice(offset, sizeBytes).fill(POISON);
@@ -356,134 +285,7 @@ public final class NativeMemory implements AutoCloseable {
                     "mapping " + file + " at " + position + "; give a multiple of 4096");
         }
         int sizeClass = Math.max(sizeClass(sizeBytes), SizeClasses.of(SizeClasses.PAGE_BYTES));
-        Throwable origin = origin(sizeBytes);
-        if (!isNative) {
-            return read(file, position, sizeBytes, sizeClass, origin);
-        }
-        if (!file.getFileSystem().equals(FileSystems.getDefault())) {
-            throw new IOException(file + " is not a file of the system and cannot be mapped");
-        }
-        retryStuck();
-        if (mappedFiles.incrementAndGet() > MAPPED_FILES_MAX) {
-            mappedFiles.decrementAndGet();
-            throw new OutOfNativeMemoryException(
-                    "cannot map "
-                            + file
-                            + ": this process has "
-                            + MAPPED_FILES_MAX
-                            + " files mapped, which is the share of vm.max_map_count that is ours;"
-                            + " map fewer and larger ranges, or raise it");
-        }
-        boolean done = false;
-        try {
-            Lease lease = mapNative(file, position, sizeBytes, sizeClass, origin);
-            done = true;
-            return lease;
-        } finally {
-            if (!done) {
-                mappedFiles.decrementAndGet();
-            }
-        }
-    }
-
-    private Lease mapNative(
-            Path file, long position, long sizeBytes, int sizeClass, @Nullable Throwable origin)
-            throws IOException {
-        int descriptor = SystemCalls.openForMapping(file);
-        try {
-            checkLength(file, SystemCalls.sizeBytes(descriptor), position, sizeBytes);
-            int error = SystemCalls.tryMapFile(descriptor, position);
-            if (error != 0) {
-                throw new FileSystemException(
-                        file.toString(), null, "mmap failed with errno " + error);
-            }
-            long pages = SizeClasses.pagesUp(sizeBytes);
-            long offset = takeForMapping(sizeClass, pages);
-            // on failure the slot is lost: its pages may belong to nobody then, or to anybody
-            boolean done = false;
-            try {
-                error = SystemCalls.mapFile(segment.asSlice(offset, pages), descriptor, position);
-                done = error == 0;
-            } finally {
-                if (!done) {
-                    forgetMapping(pages);
-                }
-            }
-            if (error != 0) {
-                throw new OutOfNativeMemoryException(
-                        "cannot map " + file + ": mmap failed with errno " + error);
-            }
-            return track(new Lease(this, offset, sizeBytes, 0, sizeClass, true, origin));
-        } finally {
-            SystemCalls.close(descriptor);
-        }
-    }
-
-    /** Mapping without the system's help: the bytes are read into a slot. */
-    private Lease read(
-            Path file, long position, long sizeBytes, int sizeClass, @Nullable Throwable origin)
-            throws IOException {
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            checkLength(file, channel.size(), position, sizeBytes);
-            long pages = SizeClasses.pagesUp(sizeBytes);
-            long offset = takeForMapping(sizeClass, pages);
-            boolean done = false;
-            try {
-                for (long at = 0; at < sizeBytes; ) {
-                    long part = Math.min(READ_BYTES_MAX, sizeBytes - at);
-                    ByteBuffer target = segment.asSlice(offset + at, part).asByteBuffer();
-                    int count = channel.read(target, position + at);
-                    if (count < 0) {
-                        throw new EOFException(file + " ends at " + (position + at));
-                    }
-                    at += count;
-                }
-                // beyond the file's end, a mapped page reads as zeros
-                segment.asSlice(offset + sizeBytes, pages - sizeBytes).fill((byte) 0);
-                done = true;
-            } finally {
-                if (!done) {
-                    synchronized (lock) {
-                        cold[sizeClass].push(offset);
-                    }
-                    forgetMapping(pages);
-                }
-            }
-            return track(new Lease(this, offset, sizeBytes, 0, sizeClass, true, origin));
-        }
-    }
-
-    private static void checkLength(Path file, long fileBytes, long position, long sizeBytes)
-            throws IOException {
-        if (fileBytes - position < sizeBytes) {
-            throw new EOFException(
-                    file
-                            + " has "
-                            + fileBytes
-                            + " bytes, expected "
-                            + sizeBytes
-                            + " or more from position "
-                            + position
-                            + " on");
-        }
-    }
-
-    /** Counts before the work starts, so that {@link #close()} cannot come between. */
-    private long takeForMapping(int sizeClass, long pages) {
-        synchronized (lock) {
-            checkOpen();
-            long offset = takeCold(sizeClass);
-            leases++;
-            mappedBytes += pages;
-            return offset;
-        }
-    }
-
-    private void forgetMapping(long pages) {
-        synchronized (lock) {
-            leases--;
-            mappedBytes -= pages;
-        }
+        return mappings.map(file, position, sizeBytes, sizeClass, origin(sizeBytes));
     }
 
     /**
@@ -493,10 +295,7 @@ public final class NativeMemory implements AutoCloseable {
      * @throws IndexOutOfBoundsException if the range is not one of {@link #segment()}
      */
     public void discard(long offset, long sizeBytes) {
-        Objects.checkFromIndexSize(offset, sizeBytes, segment.byteSize());
-        long from = SizeClasses.pagesUp(offset);
-        long to = (offset + sizeBytes) & -SizeClasses.PAGE_BYTES;
-        giveBackPages(from, to - from);
+        pages.discard(offset, sizeBytes);
     }
 
     /**
@@ -505,19 +304,7 @@ public final class NativeMemory implements AutoCloseable {
      * @throws IndexOutOfBoundsException if the range is not one of {@link #segment()}
      */
     public void prefetch(long offset, long sizeBytes) {
-        Objects.checkFromIndexSize(offset, sizeBytes, segment.byteSize());
-        long from = offset & -SizeClasses.PAGE_BYTES;
-        if (isNative && sizeBytes > 0) {
-            long to = SizeClasses.pagesUp(offset + sizeBytes);
-            SystemCalls.willNeed(segment.asSlice(from, to - from));
-        }
-    }
-
-    /** Whether the pages are not backed any more, as far as the system can do that. */
-    private boolean giveBackPages(long offset, long sizeBytes) {
-        return !isNative
-                || sizeBytes <= 0
-                || SystemCalls.discard(segment.asSlice(offset, sizeBytes));
+        pages.prefetch(offset, sizeBytes);
     }
 
     /**
@@ -531,42 +318,7 @@ public final class NativeMemory implements AutoCloseable {
      * @throws IOException if a page cannot be read: the file was cut short, or its device fails
      */
     public void populate(long offset, long sizeBytes) throws IOException {
-        if (!isNative || sizeBytes <= 0) {
-            return;
-        }
-        long from = offset & -SizeClasses.PAGE_BYTES;
-        long pagesBytes = SizeClasses.pagesUp(offset + sizeBytes) - from;
-        switch (SystemCalls.populate(segment.asSlice(from, pagesBytes))) {
-            case DONE -> {}
-            case UNREADABLE -> throw unreadable(from, pagesBytes, null);
-            case UNSUPPORTED -> touchPages(from, pagesBytes);
-        }
-    }
-
-    @SuppressWarnings("ThreadPriorityCheck") // yields for its safepoint, not for its effect
-    private void touchPages(long from, long sizeBytes) throws IOException {
-        try {
-            byte sum = 0;
-            for (long at = from; at < from + sizeBytes; at += SizeClasses.PAGE_BYTES) {
-                sum ^= segment.get(Layouts.BYTE, at);
-            }
-            touched = sum;
-            // the error of a page that cannot be read is thrown at the next safepoint: pass one
-            Thread.yield();
-        } catch (InternalError e) {
-            throw unreadable(from, sizeBytes, e);
-        }
-    }
-
-    private static IOException unreadable(long from, long sizeBytes, @Nullable Throwable cause) {
-        return new IOException(
-                "a mapped page in ["
-                        + from
-                        + ", "
-                        + (from + sizeBytes)
-                        + ") of the reservation cannot be read: the file beneath it was cut short"
-                        + " or its device fails",
-                cause);
+        pages.populate(offset, sizeBytes);
     }
 
     /** Whether mapping, discarding and prefetching are done by the system, or imitated. */
@@ -576,8 +328,8 @@ public final class NativeMemory implements AutoCloseable {
 
     /** What is out now. */
     public Stats stats() {
-        synchronized (lock) {
-            return new Stats(leases, leasedBytes, leasedBytesPeak, mappedBytes, warmBytes());
+        synchronized (slots) {
+            return slots.stats();
         }
     }
 
@@ -591,16 +343,15 @@ public final class NativeMemory implements AutoCloseable {
         long backed = Math.max(lease.backedBytes(), SizeClasses.pagesUp(touchedBytes));
         long surplus = Math.max(0, backed - end);
         boolean keep;
-        synchronized (lock) {
-            pagesWarmBytes -= lease.surplusBytes();
-            leasedBytes -= SizeClasses.pagesUp(lease.sizeBytes()) - end;
-            keep = warmBytes() + surplus <= options.warmBytes();
-            pagesWarmBytes += keep ? surplus : 0;
+        synchronized (slots) {
+            slots.takeSurplus(lease.surplusBytes());
+            slots.shrinkLease(SizeClasses.pagesUp(lease.sizeBytes()) - end);
+            keep = slots.keepWarm(surplus);
             lease.setSizeBytes(sizeBytes);
             lease.setBackedBytes(keep ? backed : end);
         }
         if (!keep) {
-            giveBackPages(offset + end, surplus);
+            pages.giveBack(offset + end, surplus);
         }
     }
 
@@ -609,7 +360,7 @@ public final class NativeMemory implements AutoCloseable {
             out.remove(lease);
         }
         if (lease.isMapped()) {
-            releaseMapped(lease, offset);
+            mappings.release(lease, offset);
         } else if (SizeClasses.isSmall(lease.sizeClass())) {
             releaseSmall(lease.sizeClass(), offset, lease.sizeBytes());
         } else {
@@ -620,86 +371,17 @@ public final class NativeMemory implements AutoCloseable {
     // The lease is taken off the count last: until then close() refuses, so that no call below
     // can meet an address range that is somebody else's already.
 
-    private void releaseMapped(Lease lease, long offset) {
-        long pages = SizeClasses.pagesUp(lease.sizeBytes());
-        boolean cleared = !isNative;
-        try {
-            if (isNative) {
-                retryStuck();
-                cleared = clear(offset, pages);
-            }
-        } finally {
-            synchronized (lock) {
-                if (cleared) {
-                    cold[lease.sizeClass()].push(offset);
-                } else {
-                    stuck.push(offset);
-                    stuck.push(lease.sizeClass());
-                }
-                leases--;
-                mappedBytes -= pages;
-            }
-        }
-    }
-
-    private boolean clear(long offset, long pages) {
-        MemorySegment range = segment.asSlice(offset, pages);
-        if (SystemCalls.mapNothing(range)) {
-            mappedFiles.decrementAndGet();
-            return true;
-        }
-        SystemCalls.discard(range);
-        return false;
-    }
-
-    /** Clears a slot that could not be cleared when its lease was closed. */
-    private void retryStuck() {
-        long offset;
-        int sizeClass;
-        synchronized (lock) {
-            if (stuck.isEmpty() || closed) {
-                return;
-            }
-            sizeClass = (int) stuck.pop();
-            offset = stuck.pop();
-            leases++;
-        }
-        boolean cleared = false;
-        try {
-            cleared = clear(offset, SizeClasses.slotBytes(sizeClass));
-        } finally {
-            synchronized (lock) {
-                if (cleared) {
-                    cold[sizeClass].push(offset);
-                } else {
-                    stuck.push(offset);
-                    stuck.push(sizeClass);
-                }
-                leases--;
-            }
-        }
-    }
-
     private void releaseSmall(int sizeClass, long offset, long sizeBytes) {
-        long slotBytes = SizeClasses.slotBytes(sizeClass);
         if (options.debug()) {
             segment.asSlice(offset, sizeBytes).fill(POISON);
         }
-        synchronized (lock) {
-            cold[sizeClass].push(offset);
-            smallLeasedBytes -= slotBytes;
-            int span = spanOf(offset);
-            spanLeases[span]--;
-            if (spanLeases[span] == 0 && warmBytes() > options.warmBytes()) {
-                // inside of the lock, since the slots of the span are free for all; it is short
-                long start = spansEnd - ((span + 1L) << SPAN_BITS);
-                if (giveBackPages(start, SPAN_BYTES)) {
-                    spanBacked[span] = false;
-                    smallBackedBytes -= SPAN_BYTES;
-                }
+        synchronized (slots) {
+            long span = slots.freeSmall(sizeClass, offset);
+            // inside of the monitor, since the slots of the span are free for all; it is short
+            if (span != -1 && pages.giveBack(span, Slots.SPAN_BYTES)) {
+                slots.coolSpan(offset);
             }
-            leases--;
-            leasedBytes -= slotBytes;
+            slots.uncountLease(SizeClasses.slotBytes(sizeClass));
         }
     }
 
@@ -707,45 +389,29 @@ public final class NativeMemory implements AutoCloseable {
         int sizeClass = lease.sizeClass();
         long backed;
         boolean keep;
-        synchronized (lock) {
-            pagesWarmBytes -= lease.surplusBytes();
+        synchronized (slots) {
+            slots.takeSurplus(lease.surplusBytes());
             backed = SizeClasses.pagesUp(lease.sizeBytes()) + lease.surplusBytes();
-            keep = warmBytes() + backed <= options.warmBytes();
-            if (keep) {
-                pagesWarmBytes += backed;
-            }
+            keep = slots.keepWarm(backed);
         }
         boolean given = false;
         try {
             if (!keep) {
-                // outside of the lock: the call walks the pages; nobody else knows the slot yet
-                given = giveBackPages(offset, backed);
+                // outside of the monitor: the call walks the pages; nobody else knows the slot yet
+                given = pages.giveBack(offset, backed);
             } else if (options.debug()) {
                 segment.asSlice(offset, lease.sizeBytes()).fill(POISON);
             }
         } finally {
-            synchronized (lock) {
+            synchronized (slots) {
                 if (given) {
-                    cold[sizeClass].push(offset);
+                    slots.freeCold(sizeClass, offset);
                 } else {
-                    warm[sizeClass].push(offset);
-                    warm[sizeClass].push(backed);
-                    pagesWarmBytes += keep ? 0 : backed;
+                    slots.freeWarm(sizeClass, offset, backed, keep);
                 }
-                leases--;
-                leasedBytes -= accountedBytes(sizeClass, lease.sizeBytes());
+                slots.uncountLease(SizeClasses.accountedBytes(sizeClass, lease.sizeBytes()));
             }
         }
-    }
-
-    private long warmBytes() {
-        return pagesWarmBytes + smallBackedBytes - smallLeasedBytes;
-    }
-
-    static long accountedBytes(int sizeClass, long sizeBytes) {
-        return SizeClasses.isSmall(sizeClass)
-                ? SizeClasses.slotBytes(sizeClass)
-                : SizeClasses.pagesUp(sizeBytes);
     }
 
     private int sizeClass(long sizeBytes) {
@@ -765,81 +431,14 @@ public final class NativeMemory implements AutoCloseable {
         return SizeClasses.of(sizeBytes);
     }
 
-    private long takeCold(int sizeClass) {
-        if (!cold[sizeClass].isEmpty()) {
-            return cold[sizeClass].pop();
-        }
-        long slotBytes = SizeClasses.slotBytes(sizeClass);
-        checkRoom(slotBytes);
-        long offset = bump;
-        bump += slotBytes;
-        return offset;
-    }
-
-    private long takeSmall(int sizeClass) {
-        long slotBytes = SizeClasses.slotBytes(sizeClass);
-        if (cold[sizeClass].isEmpty()) {
-            carveSpan(sizeClass, slotBytes);
-        }
-        long offset = cold[sizeClass].pop();
-        int span = spanOf(offset);
-        spanLeases[span]++;
-        if (!spanBacked[span]) {
-            spanBacked[span] = true;
-            smallBackedBytes += SPAN_BYTES;
-        }
-        smallLeasedBytes += slotBytes;
-        return offset;
-    }
-
-    private void carveSpan(int sizeClass, long slotBytes) {
-        checkRoom(SPAN_BYTES);
-        if (spanCount == spanLeases.length) {
-            int room = Math.max(8, spanCount * 2);
-            spanLeases = Arrays.copyOf(spanLeases, room);
-            spanBacked = Arrays.copyOf(spanBacked, room);
-        }
-        spanCount++;
-        long start = spansStart();
-        for (long slot = start + SPAN_BYTES - slotBytes; slot >= start; slot -= slotBytes) {
-            cold[sizeClass].push(slot);
-        }
-    }
-
-    private long spansStart() {
-        return spansEnd - ((long) spanCount << SPAN_BITS);
-    }
-
-    private int spanOf(long offset) {
-        return (int) ((spansEnd - 1 - offset) >>> SPAN_BITS);
-    }
-
-    private void checkRoom(long sizeBytes) {
-        if (sizeBytes > spansStart() - bump) {
-            throw new OutOfNativeMemoryException(
-                    "the reservation of "
-                            + segment.byteSize()
-                            + " bytes is used up; "
-                            + leasedBytes
-                            + " bytes are leased, "
-                            + mappedBytes
-                            + " mapped");
-        }
-    }
-
-    private void checkOpen() {
-        if (closed) {
-            throw new IllegalStateException("native memory is closed");
-        }
-    }
-
     private @Nullable Throwable origin(long sizeBytes) {
         return options.debug()
                 ? new Throwable("lease of " + sizeBytes + " bytes, taken here")
                 : null;
     }
 
-    private Lease track(Lease lease) {
+    /** Remembers a lease, in debug mode. */
+    Lease track(Lease lease) {
         if (out != null) {
             out.add(lease);
         }
@@ -854,36 +453,35 @@ public final class NativeMemory implements AutoCloseable {
      */
     @Override
     public void close() {
-        synchronized (lock) {
-            if (closed) {
+        synchronized (slots) {
+            if (slots.isClosed()) {
                 return;
             }
-            if (leases != 0) {
+            if (slots.leases() != 0) {
                 throw leaked();
             }
-            closed = true;
+            slots.setClosed(true);
         }
         try {
             arena.close();
         } catch (IllegalStateException e) {
-            synchronized (lock) {
-                closed = false;
+            synchronized (slots) {
+                slots.setClosed(false);
             }
             throw new IllegalStateException(
                     "native memory is in use by a call of another thread that holds no lease", e);
         }
-        // what could not be cleared went with the rest
-        mappedFiles.addAndGet(-stuck.size / 2);
+        mappings.closed();
     }
 
     private IllegalStateException leaked() {
         IllegalStateException e =
                 new IllegalStateException(
-                        leases
+                        slots.leases()
                                 + " leases are still out ("
-                                + leasedBytes
+                                + slots.leasedBytes()
                                 + " bytes allocated, "
-                                + mappedBytes
+                                + slots.mappedBytes()
                                 + " mapped); close what holds them first"
                                 + (out == null ? "; -Despalier.memory.debug=true says who" : ""));
         if (out != null) {
@@ -894,26 +492,5 @@ public final class NativeMemory implements AutoCloseable {
                     .forEach(e::addSuppressed);
         }
         return e;
-    }
-
-    /** A stack of slot offsets, or of whatever else is a number, without boxing. */
-    private static final class OffsetStack {
-        private long[] offsets = {};
-        private int size;
-
-        boolean isEmpty() {
-            return size == 0;
-        }
-
-        void push(long offset) {
-            if (size == offsets.length) {
-                offsets = Arrays.copyOf(offsets, Math.max(8, size * 2));
-            }
-            offsets[size++] = offset;
-        }
-
-        long pop() {
-            return offsets[--size];
-        }
     }
 }

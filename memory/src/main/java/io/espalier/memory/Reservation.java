@@ -7,15 +7,34 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import org.jspecify.annotations.Nullable;
 
 /** Makes the one segment of a {@link NativeMemory}. */
 final class Reservation {
 
     private Reservation() {}
 
+    /**
+     * Address space from the system, or null where the native calls are missing or it grants none.
+     * A system that forbids over-commitment refuses what is too much: it is asked for half of that
+     * then, as long as more than {@code sizeBytesMin} is refused.
+     */
+    static @Nullable MemorySegment granted(long sizeBytes, long sizeBytesMin, Arena arena) {
+        if (!SystemCalls.AVAILABLE) {
+            return null;
+        }
+        long size = SizeClasses.pagesUp(sizeBytes);
+        long address = SystemCalls.reserve(size);
+        while (address == -1 && size > sizeBytesMin) {
+            size = SizeClasses.pagesUp(size >> 1);
+            address = SystemCalls.reserve(size);
+        }
+        return address == -1 ? null : over(address, size, arena);
+    }
+
     /** A segment over reserved address space, given back when the arena closes. */
     @SuppressWarnings("restricted") // the range is ours: SystemCalls.reserve made it
-    static MemorySegment over(long address, long sizeBytes, Arena arena) {
+    private static MemorySegment over(long address, long sizeBytes, Arena arena) {
         return MemorySegment.ofAddress(address)
                 .reinterpret(sizeBytes, arena, range -> SystemCalls.unmap(range, sizeBytes));
     }

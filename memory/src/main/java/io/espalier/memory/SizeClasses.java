@@ -61,4 +61,11 @@ final class SizeClasses {
         long step = (index - STEPS) % STEPS + 1L;
         return ((1L << k) + (step << (k - STEP_BITS))) << PAGE_BITS;
     }
+
+    /**
+     * What a lease of so many bytes counts for: its whole pages, or its slot when that is small.
+     */
+    static long accountedBytes(int sizeClass, long sizeBytes) {
+        return isSmall(sizeClass) ? slotBytes(sizeClass) : pagesUp(sizeBytes);
+    }
 }

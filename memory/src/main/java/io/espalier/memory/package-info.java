@@ -6,7 +6,11 @@
  *
  * <ol>
  *   <li>{@link NativeMemory}: one reserved address range per store. It hands out ranges of it,
- *       fresh or mapped from a file, takes them back, and refuses to close while one is out.
+ *       fresh or mapped from a file, takes them back, and refuses to close while one is out. Behind
+ *       it, by what they do: {@code Reservation} gets the range, {@code SizeClasses} says how it is
+ *       cut, {@code Slots} knows which parts are out and counts them, {@code Mappings} puts files
+ *       there, {@code Pages} asks the system for pages or gives them back, {@code Windows} shows
+ *       the range to libraries that want buffers.
  *   <li>{@link Lease}: the hold on one such range, closed exactly once. Code that reads or writes
  *       works on {@code (segment, offset, size)} with the one segment and the lease's offset.
  *   <li>{@link NativeBuffer}: a range that grows, the open form of a column.
