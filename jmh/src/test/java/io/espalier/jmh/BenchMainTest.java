@@ -173,6 +173,7 @@ class BenchMainTest {
                 List.of(
                         "shapes/A/sort/resident",
                         "shapes/A/build/resident",
+                        "shapes/A/build/flat",
                         "shapes/D/merge/paged",
                         "shapes/X2/bytes/resident",
                         "shapes/X2/bytes/paged",
