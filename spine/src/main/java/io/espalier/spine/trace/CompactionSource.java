@@ -228,6 +228,17 @@ final class CompactionSource {
         }
     }
 
+    /** What is to be compacted since too much of a trace is garbage; nothing if it is not. */
+    List<CompactionTask> excess(Trace trace) {
+        synchronized (store.lock()) {
+            if (store.isClosed()
+                    || !Garbage.isTooMuch(trace.spine(), options().garbagePercentMax())) {
+                return List.of();
+            }
+            return exert(trace);
+        }
+    }
+
     /**
      * Makes neighbours meet until all runs are in one batch, so that each is read and written once.
      *

@@ -54,6 +54,16 @@ final class Compactor implements AutoCloseable {
     private long searchMillis = Long.MIN_VALUE;
     private long lastMillis = Long.MIN_VALUE;
 
+    /** Writers that wait for fewer runs. */
+    private int waiters;
+
+    /**
+     * Until then a large compaction does not pause: it goes on for as long as it has paused, or
+     * small ones, of which there are always more, would keep it from ever ending. Guarded by
+     * merging.
+     */
+    private long goOnNanos = System.nanoTime();
+
     private volatile boolean stopping;
 
     private Runnable meanwhile = () -> {};
@@ -102,10 +112,13 @@ final class Compactor implements AutoCloseable {
                 && (busy > 0 || !queue.isEmpty())) {
             queue.hurry(source.nowMillis());
             notifyAll();
+            waiters++;
             try {
                 wait();
             } catch (InterruptedException e) {
                 interrupted = true;
+            } finally {
+                waiters--;
             }
         }
         if (interrupted) {
@@ -180,6 +193,10 @@ final class Compactor implements AutoCloseable {
                 counters.retries.increment();
             }
             unfinished = compact(waiting.task());
+            if (!unfinished && !stopping) {
+                // not only with the next commit, which may be long in coming
+                source.excess(waiting.task().trace()).forEach(this::add);
+            }
         } catch (Throwable e) {
             // whatever it is, writers must not wait for this thread in vain
             failed = e;
@@ -338,10 +355,11 @@ final class Compactor implements AutoCloseable {
             return;
         }
         long most = large.updateCount() / SMALLER;
+        long started = System.nanoTime();
         while (!stopping) {
             CompactionQueue.Waiting small;
             synchronized (this) {
-                if (stopped || queue.isEmpty()) {
+                if (stopped || queue.isEmpty() || (waiters == 0 && started - goOnNanos < 0)) {
                     return;
                 }
                 small =
@@ -358,6 +376,8 @@ final class Compactor implements AutoCloseable {
             }
             counters.interruptions.increment();
             attempt(small);
+            long now = System.nanoTime();
+            goOnNanos = now + (now - started);
         }
     }
 

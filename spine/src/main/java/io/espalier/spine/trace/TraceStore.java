@@ -19,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import java.util.function.Predicate;
@@ -36,8 +37,19 @@ public final class TraceStore implements AutoCloseable {
     /** The version of the files of a store. */
     public static final int FORMAT_VERSION = StoreFile.FORMAT_VERSION;
 
+    /** From so many runs on, a commit goes a little slower. */
+    private static final int RUNS_EASY = 40;
+
+    /**
+     * Each run more slows a commit down by so much: compaction catches up while commits are a
+     * little slower all the time, and not for long now and then.
+     */
+    private static final long PAUSE_NANOS = 200_000;
+
+    private static final long PAUSE_NANOS_MAX = 6_000_000;
+
     /** A commit waits for compaction when a trace has more runs than this. */
-    private static final int RUNS_MAX = 48;
+    private static final int RUNS_MAX = 96;
 
     private final StoreDirectory directory;
     private final TraceState state;
@@ -333,6 +345,10 @@ public final class TraceStore implements AutoCloseable {
     /** Holds a writer back that is far ahead of compaction. */
     void awaitCompaction(Collection<Trace> written) {
         for (Trace trace : written) {
+            int excess = trace.runCount() - RUNS_EASY;
+            if (excess > 0 && compactor.isRunning()) {
+                LockSupport.parkNanos(Math.min(excess * PAUSE_NANOS, PAUSE_NANOS_MAX));
+            }
             compactor.awaitFewerRuns(trace, RUNS_MAX);
         }
     }

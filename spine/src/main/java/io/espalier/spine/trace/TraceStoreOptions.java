@@ -38,8 +38,8 @@ public record TraceStoreOptions(
     /** One second. */
     public static final long COMPACTION_PATIENCE_MILLIS_DEFAULT = 1000;
 
-    /** Two updates for each five rows. */
-    public static final int GARBAGE_PERCENT_MAX_DEFAULT = 40;
+    /** An update for each four rows. */
+    public static final int GARBAGE_PERCENT_MAX_DEFAULT = 25;
 
     public TraceStoreOptions {
         if (chunkBytes < 1 || chunkBytes > 1L << 28) {
