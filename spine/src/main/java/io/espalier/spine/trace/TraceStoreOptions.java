@@ -81,67 +81,72 @@ public record TraceStoreOptions(
 
     /** These options with chunks of another size. */
     public TraceStoreOptions withChunkBytes(long chunkBytes) {
-        return new TraceStoreOptions(
-                chunkBytes,
-                compaction,
-                compactionMemoryBytes,
-                compactionLeaseMillis,
-                compactionPatienceMillis,
-                garbagePercentMax);
+        Draft draft = new Draft(this);
+        draft.chunkBytes = chunkBytes;
+        return draft.options();
     }
 
     /** These options with or without compaction in the background. */
     public TraceStoreOptions withCompaction(boolean compaction) {
-        return new TraceStoreOptions(
-                chunkBytes,
-                compaction,
-                compactionMemoryBytes,
-                compactionLeaseMillis,
-                compactionPatienceMillis,
-                garbagePercentMax);
+        Draft draft = new Draft(this);
+        draft.compaction = compaction;
+        return draft.options();
     }
 
     /** These options with another bound on the memory of a compaction. */
     public TraceStoreOptions withCompactionMemoryBytes(long compactionMemoryBytes) {
-        return new TraceStoreOptions(
-                chunkBytes,
-                compaction,
-                compactionMemoryBytes,
-                compactionLeaseMillis,
-                compactionPatienceMillis,
-                garbagePercentMax);
+        Draft draft = new Draft(this);
+        draft.compactionMemoryBytes = compactionMemoryBytes;
+        return draft.options();
     }
 
     /** These options with another lease. */
     public TraceStoreOptions withCompactionLeaseMillis(long compactionLeaseMillis) {
-        return new TraceStoreOptions(
-                chunkBytes,
-                compaction,
-                compactionMemoryBytes,
-                compactionLeaseMillis,
-                compactionPatienceMillis,
-                garbagePercentMax);
-    }
-
-    /** These options with another bound on what may be folded and is not. */
-    public TraceStoreOptions withGarbagePercentMax(int garbagePercentMax) {
-        return new TraceStoreOptions(
-                chunkBytes,
-                compaction,
-                compactionMemoryBytes,
-                compactionLeaseMillis,
-                compactionPatienceMillis,
-                garbagePercentMax);
+        Draft draft = new Draft(this);
+        draft.compactionLeaseMillis = compactionLeaseMillis;
+        return draft.options();
     }
 
     /** These options with another patience. */
     public TraceStoreOptions withCompactionPatienceMillis(long compactionPatienceMillis) {
-        return new TraceStoreOptions(
-                chunkBytes,
-                compaction,
-                compactionMemoryBytes,
-                compactionLeaseMillis,
-                compactionPatienceMillis,
-                garbagePercentMax);
+        Draft draft = new Draft(this);
+        draft.compactionPatienceMillis = compactionPatienceMillis;
+        return draft.options();
+    }
+
+    /** These options with another bound on what may be folded and is not. */
+    public TraceStoreOptions withGarbagePercentMax(int garbagePercentMax) {
+        Draft draft = new Draft(this);
+        draft.garbagePercentMax = garbagePercentMax;
+        return draft.options();
+    }
+
+    /** A copy of which some are changed. */
+    private static final class Draft {
+        private long chunkBytes;
+        private boolean compaction;
+        private long compactionMemoryBytes;
+        private long compactionLeaseMillis;
+        private long compactionPatienceMillis;
+        private int garbagePercentMax;
+
+        Draft(TraceStoreOptions options) {
+            chunkBytes = options.chunkBytes;
+            compaction = options.compaction;
+            compactionMemoryBytes = options.compactionMemoryBytes;
+            compactionLeaseMillis = options.compactionLeaseMillis;
+            compactionPatienceMillis = options.compactionPatienceMillis;
+            garbagePercentMax = options.garbagePercentMax;
+        }
+
+        TraceStoreOptions options() {
+            return new TraceStoreOptions(
+                    chunkBytes,
+                    compaction,
+                    compactionMemoryBytes,
+                    compactionLeaseMillis,
+                    compactionPatienceMillis,
+                    garbagePercentMax);
+        }
     }
 }
