@@ -175,6 +175,12 @@ public final class ChainBuilder implements AutoCloseable {
         if (flatBytes(view, from, to) <= room) {
             return to;
         }
+        long val = view.valOfUpdate(from);
+        if (to <= view.updatesTo(val) && view.type().diff() == DiffType.COUNT) {
+            long key = view.keyOfVal(val);
+            long left = room - view.flatBytes(key, key + 1, val, val + 1, from, from);
+            return from + Math.max(1, left / view.type().updateBytes());
+        }
         long low = from + 1; // taken in any case
         long high = to; // too large
         while (low + 1 < high) {

@@ -41,7 +41,8 @@ final class TimeBounds {
         add(time, time);
     }
 
-    private void add(long low, long high) {
+    /** Adds two times, the first of which is not the later one. */
+    void add(long low, long high) {
         min = Math.min(min, low ^ Words.FLIP);
         max = Math.max(max, high ^ Words.FLIP);
     }

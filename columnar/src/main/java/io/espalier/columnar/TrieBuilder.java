@@ -2,8 +2,6 @@ package io.espalier.columnar;
 
 import io.espalier.memory.Lease;
 import io.espalier.memory.NativeMemory;
-import io.espalier.memory.Words;
-import java.lang.foreign.MemorySegment;
 
 /**
  * Builds one chunk from sorted, consolidated pieces: each piece starts above the last (key, val,
@@ -23,7 +21,6 @@ public final class TrieBuilder implements AutoCloseable {
     static final long KEPT_BYTES_MAX = 4L << 20;
 
     private final NativeMemory memory;
-    private final MemorySegment segment;
     private final TrieType type;
     private final boolean pairs;
 
@@ -50,7 +47,6 @@ public final class TrieBuilder implements AutoCloseable {
     /** An empty builder of tries of a type, in a memory. */
     public TrieBuilder(NativeMemory memory, TrieType type) {
         this.memory = memory;
-        this.segment = memory.segment();
         this.type = type;
         this.keys = column(type.key(), true);
         this.keyBounds = new BoundsBuilder(memory);
@@ -419,12 +415,16 @@ public final class TrieBuilder implements AutoCloseable {
         appendKeys(view, from, count);
     }
 
+    /** Closes the open groups, before keys that are to follow. */
+    void startKeys() {
+        closeGroups();
+    }
+
     /**
-     * Appends keys of a view, each with its one val. The updates are to follow val by val, with
-     * {@link #closeVal} between them.
+     * Appends keys of a view, each with its one val, after {@link #startKeys}. Their updates come
+     * val by val, before or after this, with {@link #closeVal} between them.
      */
     void appendKeysOfOne(TrieView view, long from, long count) {
-        closeGroups();
         keyBounds.closeSingles(count - 1);
         appendKeys(view, from, count);
     }
@@ -446,43 +446,19 @@ public final class TrieBuilder implements AutoCloseable {
         }
     }
 
-    /**
-     * Appends all updates of vals of two views in turn, of which all have one diff and no two have
-     * one time. False if the column of times is of another form; nothing is done then.
-     */
-    boolean appendTimesInTurn(TrieView a, long i, TrieView b, long j, long count) {
-        long width = a.times().width();
-        long updates =
-                a.updatesFrom(i + count)
-                        - a.updatesFrom(i)
-                        + b.updatesFrom(j + count)
-                        - b.updatesFrom(j);
-        long at = times.reserveFixed(width, updates);
-        if (at == -1) {
-            return false;
-        }
-        long before = times.count();
-        long to = at;
-        for (long k = 0; k < count; k++) {
-            if (k > 0) {
-                valBounds.close(before + (to - at) / width);
-            }
-            to = copyTimes(a, i + k, to);
-            to = copyTimes(b, j + k, to);
-        }
-        times.advanceFixed(width, updates);
-        diffs.appendRange(a.diffs(), 0, updates);
-        return true;
+    /** The times, for a merge that writes them in place. */
+    ColumnBuilder times() {
+        return times;
     }
 
-    private long copyTimes(TrieView view, long val, long to) {
-        long from = view.updatesFrom(val);
-        long count = view.updatesTo(val) - from;
-        timeBounds.addPiece(view, from, from + count, val, val);
-        Column source = view.times();
-        long words = count * (source.width() >> 3);
-        Words.copy(source.segment(), source.offsetOf(from), segment, to, words);
-        return to + (words << 3);
+    /** Where to say what the least and greatest of times are that are written in place. */
+    TimeBounds timeBounds() {
+        return timeBounds;
+    }
+
+    /** Says that the open val ends at so many updates in all, of which some may be to come. */
+    void closeVal(long end) {
+        valBounds.close(end);
     }
 
     /** Says that the updates of the next val follow. */

@@ -405,11 +405,29 @@ class WeaveTest {
                 assertTrue(
                         i == 0 || merged.chunk(i - 1).flatBytes() + chunk.flatBytes() > target,
                         () -> chunk + " is too small for " + target);
+                checkTimes(chunk);
             }
             SortedMap<Row, Diff> read = Tries.read(merged);
             if (!expected.equals(read)) {
                 assertEquals(expected, read, () -> sides.toString());
             }
         }
+    }
+
+    /** The bounds that a chunk knows are those of its times. */
+    private static void checkTimes(Chunk chunk) {
+        TrieView view = new TrieView();
+        long least = -1;
+        long greatest = 0;
+        try (ChunkPin pin = chunk.open(view)) {
+            assertEquals(chunk.updateCount(), view.updateCount(), pin::toString);
+            for (long i = 0; i < view.updateCount(); i++) {
+                long time = view.timeAt(i);
+                least = Long.compareUnsigned(time, least) < 0 ? time : least;
+                greatest = Long.compareUnsigned(time, greatest) > 0 ? time : greatest;
+            }
+        }
+        assertEquals(least, chunk.timeMin(), chunk::toString);
+        assertEquals(greatest, chunk.timeMax(), chunk::toString);
     }
 }

@@ -16,7 +16,9 @@ final class Stopwatch {
     private static final long ROUND_NANOS_MAX = 600_000_000;
     private static final int RUNS_MIN = 7;
 
-    /** After so many runs without a better time there is none to come. */
+    /**
+     * After so many runs without a better time, and half a round of them, there is none to come.
+     */
     private static final int RUNS_QUIET = 10;
 
     private static final int ROUNDS_MAX = 5;
@@ -47,7 +49,8 @@ final class Stopwatch {
         long heapBest = Long.MAX_VALUE;
         start = System.nanoTime();
         int quiet = 0;
-        for (int i = 0; i < RUNS_MIN || goesOn(quiet, System.nanoTime() - start); i++) {
+        long better = start;
+        for (int i = 0; i < RUNS_MIN || goesOn(quiet, start, better); i++) {
             workload.checkInputs();
             long heap = threads.getCurrentThreadAllocatedBytes();
             long from = System.nanoTime();
@@ -57,7 +60,11 @@ final class Stopwatch {
             from = System.nanoTime();
             seen += workload.floor();
             long floorNanos = System.nanoTime() - from;
-            quiet = isBetter(nanos, best) || isBetter(floorNanos, floorBest) ? 0 : quiet + 1;
+            quiet++;
+            if (isBetter(nanos, best) || isBetter(floorNanos, floorBest)) {
+                quiet = 0;
+                better = System.nanoTime();
+            }
             best = Math.min(best, nanos);
             floorBest = Math.min(floorBest, floorNanos);
         }
@@ -72,8 +79,11 @@ final class Stopwatch {
                 (double) heapBest / workload.updates());
     }
 
-    private boolean goesOn(int quietRuns, long nanos) {
-        return nanos < roundNanos || (quietRuns < RUNS_QUIET && nanos < ROUNDS_MAX * roundNanos);
+    /** Short runs are many before a compiler is done with them. */
+    private boolean goesOn(int quietRuns, long start, long better) {
+        long now = System.nanoTime();
+        boolean isQuiet = quietRuns >= RUNS_QUIET && now - better >= roundNanos / 2;
+        return now - start < roundNanos || (!isQuiet && now - start < ROUNDS_MAX * roundNanos);
     }
 
     /** By more than a few percent, which are noise. */
