@@ -25,10 +25,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The few Linux calls that the JDK does not offer: reserving and giving back address space, mapping
- * a file at a chosen place, punching holes. Everything here is optional: where {@link #AVAILABLE}
- * is false (another system or processor, pages of another size than 4096 bytes, native access
- * denied, or {@code -Despalier.memory.native=false}), the callers have a slower way that needs the
- * JDK alone.
+ * a file at a chosen place, punching holes, writing early and syncing data alone. Everything here
+ * is optional: where {@link #AVAILABLE} is false (another system or processor, pages of another
+ * size than 4096 bytes, native access denied, or {@code -Despalier.memory.native=false}), the
+ * callers have a slower way that needs the JDK alone.
  *
  * <p>Ranges are passed as segments, never as addresses: the call is then refused once the
  * reservation is closed, and the reservation cannot be closed during the call.
@@ -65,8 +65,16 @@ final class SystemCalls {
     private static final int FALLOC_FL_KEEP_SIZE = 0x01;
     private static final int FALLOC_FL_PUNCH_HOLE = 0x02;
 
+    private static final int SYNC_FILE_RANGE_WAIT_BEFORE = 1;
+    private static final int SYNC_FILE_RANGE_WRITE = 2;
+    private static final int SYNC_FILE_RANGE_WAIT_AFTER = 4;
+
     private static final int ENOENT = 2;
     private static final int EACCES = 13;
+    private static final int ENOSPC = 28;
+    private static final int ESPIPE = 29;
+    private static final int ENOSYS = 38;
+    private static final int EDQUOT = 122;
 
     private static final int MAPPINGS_MAX_DEFAULT = 65_530;
 
@@ -88,7 +96,12 @@ final class SystemCalls {
             MethodHandle lseek,
             MethodHandle close,
             MethodHandle fallocate,
-            MethodHandle pread) {}
+            MethodHandle pread,
+            MethodHandle pwrite,
+            MethodHandle ftruncate,
+            MethodHandle fsync,
+            MethodHandle fdatasync,
+            MethodHandle syncFileRange) {}
 
     private static final @Nullable Handles HANDLES = link();
 
@@ -124,7 +137,14 @@ final class SystemCalls {
                     handle(
                             "fallocate",
                             FunctionDescriptor.of(integer, integer, integer, word, word)),
-                    handle("pread", FunctionDescriptor.of(word, integer, address, word, word)));
+                    handle("pread", FunctionDescriptor.of(word, integer, address, word, word)),
+                    handle("pwrite", FunctionDescriptor.of(word, integer, address, word, word)),
+                    handle("ftruncate", FunctionDescriptor.of(integer, integer, word)),
+                    handle("fsync", FunctionDescriptor.of(integer, integer)),
+                    handle("fdatasync", FunctionDescriptor.of(integer, integer)),
+                    handle(
+                            "sync_file_range",
+                            FunctionDescriptor.of(integer, integer, word, word, integer)));
         } catch (RuntimeException e) {
             // native access denied, or a libc without these names: the JDK-only way still works
             return null;
@@ -378,8 +398,118 @@ final class SystemCalls {
         } catch (Throwable e) {
             throw unexpected(e);
         }
-        throw new IOException(
-                error == EIO ? "Input/output error" : "pread failed with errno " + error);
+        throw failed("pread", error);
+    }
+
+    /** Writes all of {@code source} into an open file. */
+    static void write(int descriptor, MemorySegment source, long position) throws IOException {
+        MemorySegment state = CALL_STATES.get();
+        long done = 0;
+        while (done < source.byteSize()) {
+            MemorySegment rest = source.asSlice(done);
+            long count;
+            try {
+                count =
+                        (long)
+                                handles()
+                                        .pwrite()
+                                        .invokeExact(
+                                                state,
+                                                descriptor,
+                                                rest,
+                                                rest.byteSize(),
+                                                position + done);
+            } catch (Throwable e) {
+                throw unexpected(e);
+            }
+            if (count < 0 && errno(state) != EINTR) {
+                throw failed("pwrite", errno(state));
+            }
+            done += Math.max(0, count);
+        }
+    }
+
+    /** Makes an open file so many bytes long. */
+    static void truncate(int descriptor, long sizeBytes) throws IOException {
+        MemorySegment state = CALL_STATES.get();
+        int result;
+        try {
+            result = (int) handles().ftruncate().invokeExact(state, descriptor, sizeBytes);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+        if (result != 0) {
+            throw failed("ftruncate", errno(state));
+        }
+    }
+
+    /** Syncs an open file or folder; of a file only what reading it back needs, if so told. */
+    static void sync(int descriptor, boolean dataOnly) throws IOException {
+        MemorySegment state = CALL_STATES.get();
+        int result;
+        try {
+            result =
+                    dataOnly
+                            ? (int) handles().fdatasync().invokeExact(state, descriptor)
+                            : (int) handles().fsync().invokeExact(state, descriptor);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+        if (result != 0) {
+            // no second try, whatever it was: nobody knows what the system has dropped
+            throw failed(dataOnly ? "fdatasync" : "fsync", errno(state));
+        }
+    }
+
+    /**
+     * Begins to write a range of an open file to its medium, or also waits until that is done.
+     *
+     * @throws IOException if a write failed; a later sync may not say so again
+     */
+    static void writeBack(int descriptor, long position, long sizeBytes, boolean wait)
+            throws IOException {
+        MemorySegment state = CALL_STATES.get();
+        int flags =
+                wait
+                        ? SYNC_FILE_RANGE_WAIT_BEFORE
+                                | SYNC_FILE_RANGE_WRITE
+                                | SYNC_FILE_RANGE_WAIT_AFTER
+                        : SYNC_FILE_RANGE_WRITE;
+        int result;
+        try {
+            result =
+                    (int)
+                            handles()
+                                    .syncFileRange()
+                                    .invokeExact(state, descriptor, position, sizeBytes, flags);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+        int error = result == 0 ? 0 : errno(state);
+        // a file system without it writes when the file is synced
+        if (error != 0 && error != ENOSYS && error != EINVAL && error != ESPIPE) {
+            throw failed("sync_file_range", error);
+        }
+    }
+
+    private static IOException failed(String call, int error) {
+        return new IOException(
+                switch (error) {
+                    case EIO -> "Input/output error";
+                    case ENOSPC -> "No space left on device";
+                    case EDQUOT -> "Disk quota exceeded";
+                    default -> call + " failed with errno " + error;
+                });
+    }
+
+    /** Opens a file for writing; the caller closes it by {@link #close}. */
+    static int openForWriting(Path file) throws IOException {
+        return open(file, O_RDWR | O_CLOEXEC);
+    }
+
+    /** Opens a folder for {@link #sync}; the caller closes it by {@link #close}. */
+    static int openFolder(Path folder) throws IOException {
+        return open(folder, O_RDONLY | O_CLOEXEC);
     }
 
     /** Opens a file for {@link #punch}; the caller closes it by {@link #close}. */

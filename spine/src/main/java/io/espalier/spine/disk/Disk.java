@@ -68,6 +68,15 @@ public interface Disk {
     void delete(String name) throws IOException;
 
     /**
+     * Deletes a file that nobody reads any more, if it is there. The name is gone at once, though
+     * not yet durably; the room of a large file may come back little by little, so that others who
+     * sync meanwhile do not wait for it. Whoever has it open still may read zeros.
+     */
+    default void discard(String name) throws IOException {
+        delete(name);
+    }
+
+    /**
      * Makes what was created, renamed and deleted in a folder durable.
      *
      * @throws DiskSyncException if that failed: nobody knows then what is durable

@@ -25,6 +25,15 @@ public interface DiskFile extends AutoCloseable {
      */
     void append(ByteBuffer source) throws IOException;
 
+    /**
+     * From here on, sends what is appended to the medium a little at a time, rather than all of it
+     * at the sync: for large files, so that others who sync meanwhile do not wait for them. It
+     * makes nothing durable. A failure that is found out on the way is the {@link
+     * DiskSyncException} that the sync would have thrown. Where the system has no such way, nothing
+     * happens, or it is synced now and then.
+     */
+    default void writeEarly() {}
+
     /** Cuts the file to its first {@code sizeBytes} bytes; durable after the next sync. */
     void truncate(long sizeBytes) throws IOException;
 

@@ -1,5 +1,6 @@
 package io.espalier.spine.disk;
 
+import io.espalier.memory.FileWrites;
 import io.espalier.memory.Lease;
 import io.espalier.memory.NativeMemory;
 import java.io.FileNotFoundException;
@@ -23,7 +24,8 @@ import java.util.stream.Stream;
 /**
  * The real disk: a folder of the default file system.
  *
- * <p>Files are used through {@link java.io.RandomAccessFile} and not through channels, because an
+ * <p>Files are written through the system's own calls where that is possible, otherwise and for
+ * reading through {@link java.io.RandomAccessFile}, and never through channels, because an
  * interrupt closes a channel under its user, and hides whether a sync failed.
  */
 public final class FolderDisk implements Disk {
@@ -128,7 +130,8 @@ public final class FolderDisk implements Disk {
         } catch (FileSystemException e) {
             throw ofFailedWrite(path, e);
         }
-        return open(name, "rw");
+        FileWrites file = FileWrites.open(path);
+        return file == null ? open(name, "rw") : new WrittenFile(this, name, path, file);
     }
 
     @Override
@@ -178,6 +181,11 @@ public final class FolderDisk implements Disk {
     }
 
     @Override
+    public void discard(String name) throws IOException {
+        SlowRelease.delete(path(name));
+    }
+
+    @Override
     public void syncFolder(String folder) throws IOException {
         sync(path(folder));
     }
@@ -188,6 +196,9 @@ public final class FolderDisk implements Disk {
             return;
         }
         try {
+            if (FileWrites.syncFolder(folder)) {
+                return;
+            }
             Uninterrupted.run(() -> {
                 try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
                     channel.force(true);

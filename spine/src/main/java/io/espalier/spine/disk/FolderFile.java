@@ -7,11 +7,15 @@ import java.nio.ByteBuffer;
 import java.nio.file.Path;
 
 /**
- * A file of a {@link FolderDisk}. Native bytes go through a small heap buffer that stays in cache.
+ * A file of a {@link FolderDisk}, by means of the JDK alone. Native bytes go through a small heap
+ * buffer that stays in cache.
  */
 final class FolderFile implements DiskFile {
 
     private static final int BOUNCE_BYTES = 1 << 16;
+
+    /** What is left to be synced at most when it is written early. */
+    private static final long EARLY_BYTES = 8L << 20;
 
     private final FolderDisk disk;
     private final String name;
@@ -19,6 +23,8 @@ final class FolderFile implements DiskFile {
     private final RandomAccessFile file;
     private byte[] bounce = {};
     private long sizeBytes;
+    private long syncedBytes;
+    private boolean early;
 
     FolderFile(FolderDisk disk, String name, Path path, String mode) throws FileNotFoundException {
         this.disk = disk;
@@ -48,7 +54,6 @@ final class FolderFile implements DiskFile {
                         source.remaining());
                 sizeBytes += source.remaining();
                 source.position(source.limit());
-                return;
             }
             while (source.hasRemaining()) {
                 int part = bounceIn(source);
@@ -58,6 +63,14 @@ final class FolderFile implements DiskFile {
         } catch (IOException e) {
             throw FolderDisk.ofFailedWrite(path, e);
         }
+        if (early && sizeBytes - syncedBytes >= EARLY_BYTES) {
+            sync();
+        }
+    }
+
+    @Override
+    public void writeEarly() {
+        early = true;
     }
 
     private int bounceIn(ByteBuffer source) {
@@ -83,6 +96,7 @@ final class FolderFile implements DiskFile {
             throw new DiskSyncException(
                     disk.describe(name) + " cannot be synced: " + FolderDisk.reason(e), e);
         }
+        syncedBytes = sizeBytes;
     }
 
     @Override

@@ -47,9 +47,6 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
 
     private boolean closed;
 
-    private long syncBytes = Long.MAX_VALUE;
-    private long syncedBytes;
-
     private BatchFileWriter(NativeMemory memory, BatchTarget file, Lease entry, long sectionKeys) {
         this.segment = memory.segment();
         this.file = file;
@@ -144,12 +141,6 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
                 writeFilter();
             }
         }
-        if (file.sizeBytes() - syncedBytes >= syncBytes) {
-            torn = true;
-            file.sync();
-            torn = false;
-            syncedBytes = file.sizeBytes();
-        }
     }
 
     private void writeFilter() {
@@ -174,12 +165,6 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
         }
         TrieView.stamp(segment, image.offset());
         indexImage = image;
-    }
-
-    /** Lets the file be synced whenever so many bytes were appended, and not only at the end. */
-    void syncEvery(long bytes) {
-        assert bytes > 0 : bytes;
-        syncBytes = bytes;
     }
 
     /** Whether nothing was written: such a file is not worth keeping. */

@@ -77,7 +77,7 @@ final class BatchFolder {
         }
         try {
             if (StoreFile.read(disk).term() == term) {
-                disk.delete(name);
+                disk.discard(name);
             }
         } catch (IOException | StoreException e) {
             // what is not referenced is swept at the next opening

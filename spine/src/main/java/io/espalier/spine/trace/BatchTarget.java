@@ -22,12 +22,10 @@ interface BatchTarget extends AutoCloseable {
     void append(ByteBuffer source);
 
     /**
-     * Makes what was appended so far durable, so that the end has little left to do, and others who
-     * sync meanwhile have little to wait for.
-     *
-     * @throws StoreException.Stopped if that failed
+     * From here on, sends what is appended to the medium a little at a time, so that the end has
+     * little left to do, and others who sync meanwhile have little to wait for.
      */
-    void sync();
+    void writeEarly();
 
     /**
      * Makes the content durable, and keeps the file.

@@ -19,12 +19,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class CompactionJob implements AutoCloseable {
 
-    /**
-     * After how many bytes the output is synced: what is dirty then is written in a moment, and
-     * whoever commits meanwhile does not wait for gigabytes.
-     */
-    private static final long SYNC_BYTES = 8L << 20;
-
     private final BatchFileWriter file;
     private final CompactionEvent event = new CompactionEvent();
     private final long bytesIn;
@@ -49,10 +43,11 @@ final class CompactionJob implements AutoCloseable {
         event.begin();
         runs = inputs.size();
         bytesIn = inputs.stream().mapToLong(BatchFile::sizeBytes).sum();
+        // or whoever commits meanwhile would wait for gigabytes
+        target.writeEarly();
         file = BatchFileWriter.create(memory, target);
         boolean done = false;
         try {
-            file.syncEvery(SYNC_BYTES);
             chain =
                     new ChainBuilder(
                             new TrieBuilder(memory, TrieType.BYTES_TO_BYTES), chunkBytes, file);

@@ -146,6 +146,10 @@ final class CompactionSource {
      * @return whether it was still wanted
      */
     boolean apply(Trace trace, MergeResult result) {
+        if (!result.output().isEmpty()) {
+            // not under the lock, where whoever commits would wait for it
+            store.syncBatchNames();
+        }
         return store.change(trace, spine -> spine.apply(result).applied());
     }
 

@@ -135,17 +135,17 @@ public final class CompactionWorker {
         }
 
         @Override
-        public void sync() {
+        public void writeEarly() {
+            file.writeEarly();
+        }
+
+        @Override
+        public void finish() {
             try {
                 file.sync();
             } catch (IOException e) {
                 throw StoreException.of(disk, partName, "syncing a compaction", e);
             }
-        }
-
-        @Override
-        public void finish() {
-            sync();
             try {
                 file.close();
                 disk.rename(partName, Names.compactionOutput(id));

@@ -42,6 +42,8 @@ public final class NewBatchFile implements BatchTarget {
      * Appends all remaining bytes.
      *
      * @throws StoreException.Full if there is no room; close this file then
+     * @throws StoreException.Stopped if bytes that were {@linkplain #writeEarly sent early} have
+     *     not arrived; the store has stopped then
      */
     @Override
     public void append(ByteBuffer source) {
@@ -56,18 +58,13 @@ public final class NewBatchFile implements BatchTarget {
     }
 
     /**
-     * Makes what was appended so far durable, so that the end has little left to do.
-     *
-     * @throws StoreException.Stopped if that failed; the store has stopped then
+     * From here on, sends what is appended to the medium a little at a time, so that the end has
+     * little left to do, and others who sync meanwhile have little to wait for.
      */
     @Override
-    public void sync() {
+    public void writeEarly() {
         checkOpen();
-        try {
-            file.sync();
-        } catch (IOException e) {
-            throw directory.batchFailed(id, "syncing a batch file", e);
-        }
+        file.writeEarly();
     }
 
     /**

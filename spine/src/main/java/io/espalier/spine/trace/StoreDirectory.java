@@ -12,6 +12,7 @@ import java.nio.file.FileAlreadyExistsException;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -83,12 +84,22 @@ public final class StoreDirectory implements AutoCloseable {
     private final List<String> notes = new CopyOnWriteArrayList<>();
     private final BatchFolder batches;
 
+    /** Never waits for a commit. */
+    private final AtomicLong nextFileId = new AtomicLong();
+
+    /** How often a name came into the batch folder, and how many of them are durable. */
+    private final AtomicLong namesMade = new AtomicLong();
+
+    private final Object namesLock = new Object();
+
+    // guarded by namesLock
+    private long namesSynced;
+
     // guarded by this
     private final ManifestLog log;
-    private long nextFileId;
-    private boolean batchFolderDirty;
     private int sweptFiles;
-    private boolean closed;
+
+    private volatile boolean closed;
 
     private volatile StoreException.@Nullable Stopped stopped;
 
@@ -181,7 +192,7 @@ public final class StoreDirectory implements AutoCloseable {
                 StoreLayout.strays(disk, log.fileName(), state, batchNames);
         sweep(strays, /* stateIsDurable= */ false);
         disk.createFolder(Names.BATCH_FOLDER);
-        nextFileId = Math.max(state.nextFileId(), idAfterAll(batchNames));
+        nextFileId.set(Math.max(state.nextFileId(), idAfterAll(batchNames)));
         log.start();
         boolean done = false;
         try {
@@ -275,10 +286,7 @@ public final class StoreDirectory implements AutoCloseable {
             return;
         }
         try {
-            if (batchFolderDirty) {
-                disk.syncFolder(Names.BATCH_FOLDER);
-                batchFolderDirty = false;
-            }
+            syncNames();
             log.append(changes);
         } catch (StoreException e) {
             throw stop(e);
@@ -296,6 +304,36 @@ public final class StoreDirectory implements AutoCloseable {
         } catch (IOException e) {
             // this commit is durable; the next one will be refused
             stop(StoreException.of(disk, log.fileName(), "marking a commit", e));
+        }
+    }
+
+    /**
+     * Makes the names of the batch files that were finished so far durable, so that the {@linkplain
+     * #append commit} that names them does not have to, while others wait for it. Nothing happens
+     * once the store is closed.
+     *
+     * @throws StoreException if the disk refuses
+     */
+    public void syncBatchNames() {
+        if (closed) {
+            return;
+        }
+        checkWritable();
+        try {
+            syncNames();
+        } catch (IOException e) {
+            throw failed(Names.BATCH_FOLDER, "syncing the batch files' names", e);
+        }
+    }
+
+    private void syncNames() throws IOException {
+        synchronized (namesLock) {
+            // what is made from here on may be synced as well, and is synced again
+            long made = namesMade.get();
+            if (made > namesSynced) {
+                disk.syncFolder(Names.BATCH_FOLDER);
+                namesSynced = made;
+            }
         }
     }
 
@@ -322,7 +360,7 @@ public final class StoreDirectory implements AutoCloseable {
         if (closed) {
             throw new IllegalStateException("store " + disk.describe("") + " is closed");
         }
-        if (!log.isWritable()) {
+        if (readOnly) {
             throw new StoreException.NotPermitted(
                     disk.describe(""), "the store is open for reading only", null);
         }
@@ -346,13 +384,13 @@ public final class StoreDirectory implements AutoCloseable {
      *
      * @throws StoreException if the disk refuses
      */
-    public synchronized NewBatchFile createBatchFile() {
+    public NewBatchFile createBatchFile() {
         checkWritable();
         while (true) {
-            long id = nextFileId++;
+            long id = nextFileId.getAndIncrement();
             try {
                 DiskFile file = disk.create(Names.batch(id));
-                batchFolderDirty = true;
+                namesMade.incrementAndGet();
                 return new NewBatchFile(this, id, file);
             } catch (FileAlreadyExistsException e) {
                 // a writer of an older term made it: leave it to the next sweep, take the next id
@@ -363,9 +401,9 @@ public final class StoreDirectory implements AutoCloseable {
     }
 
     /** An id for a batch file that somebody else writes; as used as those of our own. */
-    synchronized long allotFileId() {
+    long allotFileId() {
         checkWritable();
-        return nextFileId++;
+        return nextFileId.getAndIncrement();
     }
 
     /**
@@ -375,14 +413,14 @@ public final class StoreDirectory implements AutoCloseable {
      * @return whether it is one now; false if there is no such file
      * @throws StoreException if the disk refuses
      */
-    synchronized boolean adopt(String source, long id) {
+    boolean adopt(String source, long id) {
         checkWritable();
         try {
             if (!disk.exists(source)) {
                 return disk.exists(Names.batch(id));
             }
             disk.rename(source, Names.batch(id));
-            batchFolderDirty = true;
+            namesMade.incrementAndGet();
             return true;
         } catch (IOException e) {
             throw failed(source, "taking over a batch file", e);
@@ -427,12 +465,12 @@ public final class StoreDirectory implements AutoCloseable {
     }
 
     /** An id that no batch file has had, of all that this opening knows of. */
-    synchronized long nextFileId() {
-        return nextFileId;
+    long nextFileId() {
+        return nextFileId.get();
     }
 
     /** Takes no more writes: what is in memory may not be what is durable. */
-    synchronized void stop(String why, @Nullable Throwable cause) {
+    void stop(String why, @Nullable Throwable cause) {
         stop(new StoreException.Stopped(disk.describe(""), why, cause));
     }
 

@@ -273,6 +273,11 @@ public final class TraceStore implements AutoCloseable {
         return clockMillis.getAsLong();
     }
 
+    /** Lets the next commit have nothing to sync but its record. */
+    void syncBatchNames() {
+        directory.syncBatchNames();
+    }
+
     /** Whether the manifest names a file. */
     boolean refersTo(long fileId) {
         synchronized (lock) {
@@ -298,6 +303,9 @@ public final class TraceStore implements AutoCloseable {
      */
     void append(long epoch, long since, Map<Trace, Optional<PartRef>> parts) {
         List<CompactionTask> tasks = new ArrayList<>();
+        if (parts.values().stream().anyMatch(Optional::isPresent)) {
+            directory.syncBatchNames();
+        }
         synchronized (lock) {
             checkOpen();
             if (epoch != upper) {

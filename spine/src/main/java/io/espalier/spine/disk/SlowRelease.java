@@ -1,0 +1,91 @@
+package io.espalier.spine.disk;
+
+import io.espalier.memory.PunchableFile;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * Deletes files at once and gives their room back little by little. A file system frees the blocks
+ * of a file in one transaction of its journal, and a medium that is told of each freed block (a
+ * mount with {@code discard}) holds the journal up meanwhile: behind a file of 250 MB every sync of
+ * the machine waited 50 ms.
+ *
+ * <p>An open file outlives its name. Should the process die first, the system does the rest; so
+ * there is nothing to close, and the thread ends when there is nothing to do.
+ */
+final class SlowRelease {
+
+    /** So much is freed at once. */
+    static final long PIECE_BYTES = 8L << 20;
+
+    private static final long PAUSE_NANOS = 4_000_000;
+
+    /** So many files wait at most; what finds no place is freed at once. */
+    private static final int WAITING_MAX = 512;
+
+    private static final long IDLE_MILLIS = 500;
+
+    private static final ThreadPoolExecutor EXECUTOR = executor();
+
+    private SlowRelease() {}
+
+    private static ThreadPoolExecutor executor() {
+        ThreadPoolExecutor executor =
+                new ThreadPoolExecutor(
+                        1,
+                        1,
+                        IDLE_MILLIS,
+                        TimeUnit.MILLISECONDS,
+                        new LinkedBlockingQueue<>(WAITING_MAX),
+                        Thread.ofPlatform().daemon().name("espalier-release").factory());
+        executor.allowCoreThreadTimeOut(true);
+        return executor;
+    }
+
+    /** Deletes a file if it is there. */
+    static void delete(Path path) throws IOException {
+        PunchableFile file;
+        long sizeBytes;
+        try {
+            sizeBytes = Files.size(path);
+            file = PunchableFile.open(path);
+        } catch (NoSuchFileException e) {
+            return;
+        } catch (IOException e) {
+            // it cannot be opened; that it can be deleted is another matter
+            Files.deleteIfExists(path);
+            return;
+        }
+        boolean handedOver = false;
+        try {
+            Files.deleteIfExists(path);
+            EXECUTOR.execute(() -> release(file, sizeBytes));
+            handedOver = true;
+        } catch (RejectedExecutionException e) {
+            // closed here
+        } finally {
+            if (!handedOver) {
+                file.close();
+            }
+        }
+    }
+
+    private static void release(PunchableFile file, long sizeBytes) {
+        try (file) {
+            // the last piece goes with the file
+            for (long at = sizeBytes; at > PIECE_BYTES; at -= PIECE_BYTES) {
+                if (!file.punch(at - PIECE_BYTES, PIECE_BYTES)) {
+                    return;
+                }
+                LockSupport.parkNanos(PAUSE_NANOS);
+            }
+        }
+    }
+}

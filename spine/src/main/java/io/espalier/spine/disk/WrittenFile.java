@@ -1,0 +1,149 @@
+package io.espalier.spine.disk;
+
+import io.espalier.memory.FileWrites;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A file of a {@link FolderDisk} that was created here, through the system's own calls: native
+ * bytes go to the system without a copy in between.
+ */
+final class WrittenFile implements DiskFile {
+
+    /**
+     * What is sent to the medium at once when it is {@linkplain #writeEarly written early}. Twice
+     * as much at most is on its way: others who sync meanwhile wait for no more.
+     */
+    static final int EARLY_BYTES = 1 << 19;
+
+    private static final int HEAP_BYTES_MIN = 1 << 12;
+
+    private final FolderDisk disk;
+    private final String name;
+    private final Path path;
+    private final FileWrites file;
+
+    /** What is on the heap goes through here; as large as the largest piece so far. */
+    private @Nullable MemorySegment bounce;
+
+    private long sizeBytes;
+    private boolean early;
+
+    /** Up to here bytes were sent to the medium, and up to there they are known to have arrived. */
+    private long sentBytes;
+
+    private long arrivedBytes;
+
+    WrittenFile(FolderDisk disk, String name, Path path, FileWrites file) {
+        this.disk = disk;
+        this.name = name;
+        this.path = path;
+        this.file = file;
+    }
+
+    @Override
+    public String name() {
+        return name;
+    }
+
+    @Override
+    public long sizeBytes() {
+        return sizeBytes;
+    }
+
+    @Override
+    public void append(ByteBuffer source) throws IOException {
+        if (!early) {
+            write(source, source.remaining());
+            return;
+        }
+        while (source.hasRemaining()) {
+            write(source, Math.min(EARLY_BYTES, source.remaining()));
+            send();
+        }
+    }
+
+    private void write(ByteBuffer source, int bytes) throws IOException {
+        ByteBuffer piece = source.slice(source.position(), bytes);
+        MemorySegment memory = MemorySegment.ofBuffer(piece);
+        try {
+            file.write(sizeBytes, memory.isNative() ? memory : copied(memory));
+        } catch (IOException e) {
+            throw FolderDisk.ofFailedWrite(path, e);
+        }
+        source.position(source.position() + bytes);
+        sizeBytes += bytes;
+    }
+
+    private MemorySegment copied(MemorySegment heap) {
+        MemorySegment target = bounce;
+        if (target == null || target.byteSize() < heap.byteSize()) {
+            target = Arena.ofAuto().allocate(Math.max(HEAP_BYTES_MIN, heap.byteSize()));
+            bounce = target;
+        }
+        return target.asSlice(0, heap.byteSize()).copyFrom(heap);
+    }
+
+    private void send() throws IOException {
+        if (sizeBytes - sentBytes < EARLY_BYTES) {
+            return;
+        }
+        try {
+            // in this order: the medium always has something to do
+            file.startWriteBack(sentBytes, sizeBytes - sentBytes);
+            if (sentBytes > arrivedBytes) {
+                file.awaitWriteBack(arrivedBytes, sentBytes - arrivedBytes);
+            }
+        } catch (IOException e) {
+            // the failure was told here, and the sync at the end may keep silent about it
+            throw notSynced(e);
+        }
+        arrivedBytes = sentBytes;
+        sentBytes = sizeBytes;
+    }
+
+    @Override
+    public void writeEarly() {
+        early = true;
+        sentBytes = sizeBytes;
+        arrivedBytes = sizeBytes;
+    }
+
+    @Override
+    public void truncate(long sizeBytes) throws IOException {
+        file.truncate(sizeBytes);
+        this.sizeBytes = sizeBytes;
+        sentBytes = Math.min(sentBytes, sizeBytes);
+        arrivedBytes = Math.min(arrivedBytes, sizeBytes);
+    }
+
+    @Override
+    public void sync() throws IOException {
+        try {
+            file.sync();
+        } catch (IOException e) {
+            throw notSynced(e);
+        }
+    }
+
+    private DiskSyncException notSynced(IOException e) {
+        return new DiskSyncException(
+                disk.describe(name) + " cannot be synced: " + FolderDisk.reason(e), e);
+    }
+
+    @Override
+    public int read(long position, ByteBuffer target) throws IOException {
+        try (DiskFile readable = disk.open(name)) {
+            return readable.read(position, target);
+        }
+    }
+
+    @Override
+    public void close() {
+        file.close();
+    }
+}
