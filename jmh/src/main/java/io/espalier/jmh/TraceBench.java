@@ -36,16 +36,19 @@ final class TraceBench implements Bench {
 
     @Override
     public String synopsis() {
-        return "[--only WORD[,WORD]] [--updates N] [--batch N] [--parts N] [--json FILE]";
+        return "[--only WORD[,WORD]] [--updates N] [--batch N] [--rate N] [--parts N] [--json FILE]";
     }
 
     @Override
     public String help() {
         return """
-        Commits small batches, each durable, into Espalier, RocksDB and LMDB; then opens them, probes
-        one key in a hundred and scans, with the files out of the page cache and in it. written is
-        what the process wrote to disk for each byte of rows, space what the files take for each byte
-        of the compacted store. ratio is theirs by ours.
+        Commits small batches, each durable, into Espalier, RocksDB and LMDB, as fast as they are
+        taken (ingest); then opens them, probes one key in a hundred and scans, with the files out of
+        the page cache and in it; then commits the same batches into a new store at a fixed rate
+        (paced): each is timed from when it was to arrive, also when those before it were late.
+        Before all that a store takes a fifth of the updates, 2 million at most, for the compiler.
+        written is what the process wrote to disk for each byte of rows, space what the files take
+        for each byte of the compacted store. ratio is theirs by ours.
         --only     shapes, stores, or both; all of those of which none is named
                    insert     new keys in no order
                    overwrite  a fifth as many keys, set again and again
@@ -54,6 +57,9 @@ final class TraceBench implements Bench {
         --updates  how many updates are committed, %d to %d; %d unless told
                    (LMDB is left out above %d)
         --batch    how many updates a commit has; %d unless told
+        --rate     how many updates arrive each second when they are paced; half of what Espalier,
+                   or else the first store, takes at full speed unless told. A store that is too slow
+                   for it gets half of its own full speed, and the row says so.
         --parts    how many parts are opened; %d unless told
         --json     also writes the rows into FILE
         """
@@ -70,6 +76,7 @@ final class TraceBench implements Bench {
     public void run(Arguments arguments, PrintStream out) throws UsageException, IOException {
         int updates = UPDATES_DEFAULT;
         int batch = BATCH_DEFAULT;
+        int rate = 0;
         int parts = PARTS_DEFAULT;
         Set<String> shapes = SHAPES;
         Set<String> stores = STORES;
@@ -79,6 +86,7 @@ final class TraceBench implements Bench {
             switch (option) {
                 case "--updates" -> updates = arguments.number(UPDATES_MIN, UPDATES_MAX);
                 case "--batch" -> batch = arguments.number(1, 1_000_000);
+                case "--rate" -> rate = arguments.number(1, Integer.MAX_VALUE);
                 case "--parts" -> parts = arguments.number(1, 100_000);
                 case "--only" -> {
                     Set<String> words = words(arguments.value());
@@ -104,7 +112,7 @@ final class TraceBench implements Bench {
                 TraceRow.heading());
         for (TraceData.Kind kind : TraceData.Kind.values()) {
             if (shapes.contains(kind.label())) {
-                new TraceIngest(kind, updates, batch, report).run(openers(stores, updates));
+                new TraceIngest(kind, updates, batch, rate, report).run(openers(stores, updates));
             }
         }
         if (shapes.contains(OPEN)) {

@@ -9,8 +9,9 @@ import java.util.Locale;
  * @param shape the data
  * @param op what was done
  * @param where the store
- * @param ms how long it took; for {@code append} and {@code fsync} the median
+ * @param ms how long it took; for {@code append}, {@code fsync} and {@code paced} the median
  * @param oursMs the same of ours
+ * @param elapsedMs how long all of it took
  * @param entries how many updates or keys it was about; 0 if it was about none
  * @param writeAmplification bytes that the process wrote to disk for each byte of the rows that it
  *     was given
@@ -28,6 +29,7 @@ record TraceRow(
         String where,
         double ms,
         double oursMs,
+        double elapsedMs,
         long entries,
         double writeAmplification,
         double spaceAmplification,
@@ -82,6 +84,7 @@ record TraceRow(
                 where,
                 ms,
                 oursMs,
+                ms,
                 entries,
                 NONE,
                 NONE,
@@ -100,6 +103,7 @@ record TraceRow(
                 op,
                 where,
                 latency.millis(0.5),
+                NONE,
                 NONE,
                 0,
                 NONE,
@@ -126,7 +130,7 @@ record TraceRow(
                 where,
                 number(ms, 3),
                 number(ratio(), 2),
-                number(entries == 0 ? NONE : entries / ms / 1000, 3),
+                number(entries == 0 ? NONE : entries / elapsedMs / 1000, 3),
                 number(writeAmplification, 2),
                 number(spaceAmplification, 2),
                 number(spaceAmplificationMax, 2),
@@ -146,6 +150,7 @@ record TraceRow(
                 + field("ms", ms)
                 + field("floor_ms", oursMs)
                 + field("ratio", ratio())
+                + field("elapsed_ms", elapsedMs)
                 + field("bytes_per_update", bytesPerUpdate)
                 + field("heap_bytes_per_update", heapBytesPerUpdate)
                 + ",\"updates\":"

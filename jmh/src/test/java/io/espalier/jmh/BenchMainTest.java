@@ -130,10 +130,14 @@ class BenchMainTest {
                         json.toString());
         assertEquals(List.of(), outcome.err());
         assertEquals(0, outcome.exitCode());
-        // two kinds: fsync, idle and a remark, then 6 rows of 3 stores; opening has 3
-        assertEquals(2 + 2 * (3 + 6 * 3) + 3, outcome.out().size(), outcome.out().toString());
+        // two kinds: fsync, idle and two remarks, then 7 rows of 3 stores; opening has 3
+        assertEquals(2 + 2 * (4 + 7 * 3) + 3, outcome.out().size(), outcome.out().toString());
+        assertEquals(
+                3 * 2,
+                outcome.out().stream().filter(line -> line.contains(" paced ")).count(),
+                outcome.out().toString());
         List<String> lines = Files.readAllLines(json);
-        assertEquals(2 + 2 * (2 + 6 * 3) + 3, lines.size());
+        assertEquals(2 + 2 * (2 + 7 * 3) + 3, lines.size());
         for (String line : lines.subList(1, lines.size() - 1)) {
             assertTrue(line.startsWith("{\"bench\":\"trace\",\"shape\":\""), line);
             for (String name :
