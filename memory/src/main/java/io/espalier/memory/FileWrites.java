@@ -1,6 +1,7 @@
 package io.espalier.memory;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.FileSystems;
 import java.nio.file.Path;
@@ -16,8 +17,12 @@ import org.jspecify.annotations.Nullable;
 public final class FileWrites implements AutoCloseable {
 
     private static final int CLOSED = -1;
+    private static final int HEAP_BYTES_MIN = 1 << 12;
 
     private int descriptor;
+
+    /** What is on the heap goes through here; as large as the largest piece so far. */
+    private @Nullable MemorySegment bounce;
 
     private FileWrites(int descriptor) {
         this.descriptor = descriptor;
@@ -60,11 +65,20 @@ public final class FileWrites implements AutoCloseable {
      * Writes all of {@code source}.
      *
      * @param position where in the file
-     * @param source native memory
+     * @param source native memory, or the heap's, of which a copy is made first
      * @throws IOException if the system says so; some of it may be written then
      */
     public void write(long position, MemorySegment source) throws IOException {
-        SystemCalls.write(open(), source, position);
+        SystemCalls.write(open(), source.isNative() ? source : copied(source), position);
+    }
+
+    private MemorySegment copied(MemorySegment heap) {
+        MemorySegment target = bounce;
+        if (target == null || target.byteSize() < heap.byteSize()) {
+            target = Arena.ofAuto().allocate(Math.max(HEAP_BYTES_MIN, heap.byteSize()));
+            bounce = target;
+        }
+        return target.asSlice(0, heap.byteSize()).copyFrom(heap);
     }
 
     /**

@@ -37,6 +37,17 @@ public final class PunchableFile implements AutoCloseable {
     }
 
     /**
+     * Takes the file for this handle, unless somebody {@linkplain FileHold holds} it, in whatever
+     * process.
+     *
+     * @return whether nobody does; a hold is refused from now on until this handle is closed. False
+     *     too where files cannot be held
+     */
+    public synchronized boolean tryOwn() {
+        return descriptor != NONE && SystemCalls.tryLock(descriptor, false);
+    }
+
+    /**
      * Gives back the blocks of {@code [position, position + sizeBytes)}; they read as zeros then.
      *
      * @return whether the file system did so; false too once this handle is closed

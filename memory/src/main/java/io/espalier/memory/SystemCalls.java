@@ -65,6 +65,10 @@ final class SystemCalls {
     private static final int FALLOC_FL_KEEP_SIZE = 0x01;
     private static final int FALLOC_FL_PUNCH_HOLE = 0x02;
 
+    private static final int LOCK_SH = 1;
+    private static final int LOCK_EX = 2;
+    private static final int LOCK_NB = 4;
+
     private static final int SYNC_FILE_RANGE_WAIT_BEFORE = 1;
     private static final int SYNC_FILE_RANGE_WRITE = 2;
     private static final int SYNC_FILE_RANGE_WAIT_AFTER = 4;
@@ -101,7 +105,8 @@ final class SystemCalls {
             MethodHandle ftruncate,
             MethodHandle fsync,
             MethodHandle fdatasync,
-            MethodHandle syncFileRange) {}
+            MethodHandle syncFileRange,
+            MethodHandle flock) {}
 
     private static final @Nullable Handles HANDLES = link();
 
@@ -144,7 +149,8 @@ final class SystemCalls {
                     handle("fdatasync", FunctionDescriptor.of(integer, integer)),
                     handle(
                             "sync_file_range",
-                            FunctionDescriptor.of(integer, integer, word, word, integer)));
+                            FunctionDescriptor.of(integer, integer, word, word, integer)),
+                    handle("flock", FunctionDescriptor.of(integer, integer, integer)));
         } catch (RuntimeException e) {
             // native access denied, or a libc without these names: the JDK-only way still works
             return null;
@@ -515,6 +521,26 @@ final class SystemCalls {
     /** Opens a file for {@link #punch}; the caller closes it by {@link #close}. */
     static int openForPunching(Path file) throws IOException {
         return open(file, O_RDWR | O_CLOEXEC);
+    }
+
+    /**
+     * Locks an open file, for as long as it is open and whoever else opens and closes it: the lock
+     * belongs to this opening and not to the process.
+     *
+     * @return whether that was possible without waiting
+     */
+    static boolean tryLock(int descriptor, boolean shared) {
+        MemorySegment state = CALL_STATES.get();
+        int how = LOCK_NB | (shared ? LOCK_SH : LOCK_EX);
+        try {
+            int result;
+            do {
+                result = (int) handles().flock().invokeExact(state, descriptor, how);
+            } while (result != 0 && errno(state) == EINTR);
+            return result == 0;
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
     }
 
     private static int open(Path file, int flags) throws IOException {

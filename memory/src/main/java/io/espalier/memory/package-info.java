@@ -19,7 +19,9 @@
  *   <li>{@link Layouts}, {@link Bytes}, {@link Words}, {@link Checksums}, {@link FastSum}: what may
  *       be done with bytes. Static kernels, primitives only, no allocation that outlives the call,
  *       no object per value.
- *   <li>{@link PunchableFile}: giving a file's blocks back, the one more thing that the JDK lacks.
+ *   <li>{@link FileWrites}, {@link PunchableFile}, {@link FileHold}: what the JDK lacks for files:
+ *       native bytes written and synced as they are, a file's blocks given back, and a word that
+ *       somebody still reads them.
  * </ol>
  *
  * <p>Native calls live in one class, and each has a way around it that needs the JDK alone: {@code

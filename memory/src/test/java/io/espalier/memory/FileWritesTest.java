@@ -53,6 +53,11 @@ class FileWritesTest {
             assertArrayEquals(Arrays.copyOf(bytes, 17), Files.readAllBytes(path));
             file.write(17, source.asSlice(0, 0));
             assertEquals(17, Files.size(path));
+            // from the heap, the larger one first: what is left of it must not be written
+            file.truncate(0);
+            file.write(0, MemorySegment.ofArray(bytes).asSlice(1, 10_000));
+            file.write(10_000, MemorySegment.ofArray(bytes).asSlice(10_001, 5000));
+            assertArrayEquals(Arrays.copyOfRange(bytes, 1, 15_001), Files.readAllBytes(path));
         }
         assertTrue(FileWrites.syncFolder(folder));
     }

@@ -70,10 +70,21 @@ public interface Disk {
     /**
      * Deletes a file that nobody reads any more, if it is there. The name is gone at once, though
      * not yet durably; the room of a large file may come back little by little, so that others who
-     * sync meanwhile do not wait for it. Whoever has it open still may read zeros.
+     * sync meanwhile do not wait for it. Whoever has it open and does not {@linkplain #hold hold}
+     * it may read zeros.
      */
     default void discard(String name) throws IOException {
         delete(name);
+    }
+
+    /**
+     * Says that a file is read here, until this is closed, so that nobody's {@link #discard}
+     * changes what is read. For those who read what another process may delete meanwhile.
+     *
+     * @throws java.nio.file.NoSuchFileException if there is no such file
+     */
+    default DiskLock hold(String name) throws IOException {
+        return () -> {};
     }
 
     /**

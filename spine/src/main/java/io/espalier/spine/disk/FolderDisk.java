@@ -1,5 +1,6 @@
 package io.espalier.spine.disk;
 
+import io.espalier.memory.FileHold;
 import io.espalier.memory.FileWrites;
 import io.espalier.memory.Lease;
 import io.espalier.memory.NativeMemory;
@@ -183,6 +184,11 @@ public final class FolderDisk implements Disk {
     @Override
     public void discard(String name) throws IOException {
         SlowRelease.delete(path(name));
+    }
+
+    @Override
+    public DiskLock hold(String name) throws IOException {
+        return FileHold.of(path(name))::close;
     }
 
     @Override

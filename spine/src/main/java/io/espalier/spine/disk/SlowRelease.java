@@ -19,6 +19,9 @@ import java.util.concurrent.locks.LockSupport;
  *
  * <p>An open file outlives its name. Should the process die first, the system does the rest; so
  * there is nothing to close, and the thread ends when there is nothing to do.
+ *
+ * <p>Holes would be seen by others: a file that has another name, or that another process
+ * {@linkplain Disk#hold holds}, only loses its name.
  */
 final class SlowRelease {
 
@@ -53,8 +56,10 @@ final class SlowRelease {
     static void delete(Path path) throws IOException {
         PunchableFile file;
         long sizeBytes;
+        boolean otherNames;
         try {
             sizeBytes = Files.size(path);
+            otherNames = hasOtherNames(path);
             file = PunchableFile.open(path);
         } catch (NoSuchFileException e) {
             return;
@@ -66,14 +71,26 @@ final class SlowRelease {
         boolean handedOver = false;
         try {
             Files.deleteIfExists(path);
-            EXECUTOR.execute(() -> release(file, sizeBytes));
-            handedOver = true;
+            if (!otherNames && file.tryOwn()) {
+                EXECUTOR.execute(() -> release(file, sizeBytes));
+                handedOver = true;
+            }
         } catch (RejectedExecutionException e) {
             // closed here
         } finally {
             if (!handedOver) {
                 file.close();
             }
+        }
+    }
+
+    /** Whether the bytes are also under another name: a hard link, somebody's backup. */
+    private static boolean hasOtherNames(Path path) throws IOException {
+        try {
+            return !Files.getAttribute(path, "unix:nlink").equals(1);
+        } catch (UnsupportedOperationException | IllegalArgumentException e) {
+            // nobody knows
+            return true;
         }
     }
 

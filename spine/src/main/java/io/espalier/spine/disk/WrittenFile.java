@@ -2,11 +2,9 @@ package io.espalier.spine.disk;
 
 import io.espalier.memory.FileWrites;
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A file of a {@link FolderDisk} that was created here, through the system's own calls: native
@@ -20,15 +18,10 @@ final class WrittenFile implements DiskFile {
      */
     static final int EARLY_BYTES = 1 << 19;
 
-    private static final int HEAP_BYTES_MIN = 1 << 12;
-
     private final FolderDisk disk;
     private final String name;
     private final Path path;
     private final FileWrites file;
-
-    /** What is on the heap goes through here; as large as the largest piece so far. */
-    private @Nullable MemorySegment bounce;
 
     private long sizeBytes;
     private boolean early;
@@ -71,21 +64,12 @@ final class WrittenFile implements DiskFile {
         ByteBuffer piece = source.slice(source.position(), bytes);
         MemorySegment memory = MemorySegment.ofBuffer(piece);
         try {
-            file.write(sizeBytes, memory.isNative() ? memory : copied(memory));
+            file.write(sizeBytes, memory);
         } catch (IOException e) {
             throw FolderDisk.ofFailedWrite(path, e);
         }
         source.position(source.position() + bytes);
         sizeBytes += bytes;
-    }
-
-    private MemorySegment copied(MemorySegment heap) {
-        MemorySegment target = bounce;
-        if (target == null || target.byteSize() < heap.byteSize()) {
-            target = Arena.ofAuto().allocate(Math.max(HEAP_BYTES_MIN, heap.byteSize()));
-            bounce = target;
-        }
-        return target.asSlice(0, heap.byteSize()).copyFrom(heap);
     }
 
     private void send() throws IOException {

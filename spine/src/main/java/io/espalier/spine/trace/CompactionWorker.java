@@ -4,6 +4,7 @@ import io.espalier.pager.Pager;
 import io.espalier.spine.PartRef;
 import io.espalier.spine.disk.Disk;
 import io.espalier.spine.disk.DiskFile;
+import io.espalier.spine.disk.DiskLock;
 import io.espalier.spine.disk.FolderDisk;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -67,6 +68,22 @@ public final class CompactionWorker {
     }
 
     private static Optional<PartRef> merge(
+            Disk disk, CompactionRequest request, Pager pager, String attempt) throws IOException {
+        List<DiskLock> holds = new ArrayList<>();
+        try {
+            // the owner may delete an input when the lease is over
+            for (PartRef part : request.inputs()) {
+                holds.add(disk.hold(Names.batch(part.fileId())));
+            }
+            return mergeHeld(disk, request, pager, attempt);
+        } finally {
+            for (DiskLock hold : holds) {
+                hold.close();
+            }
+        }
+    }
+
+    private static Optional<PartRef> mergeHeld(
             Disk disk, CompactionRequest request, Pager pager, String attempt) throws IOException {
         BatchFolder batches = new BatchFolder(disk, note -> {});
         List<BatchFile> inputs = new ArrayList<>();
