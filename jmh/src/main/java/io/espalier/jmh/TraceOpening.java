@@ -94,7 +94,10 @@ final class TraceOpening {
                 disk,
                 StoreDirectory.Mode.OPEN_OR_CREATE,
                 pager,
-                TraceStoreOptions.defaults().withCompaction(false));
+                TraceStoreOptions.defaults()
+                        .withCompaction(false)
+                        // as many parts as the row says
+                        .withRunsMax(Integer.MAX_VALUE));
     }
 
     private static Pager pager(NativeMemory memory, Path folder) {

@@ -95,6 +95,8 @@ final class Failures {
                     new StoreException.ReadOnly(message, denied);
             case io.espalier.spine.trace.StoreException.Full full ->
                     new StoreException.DiskFull(message, full);
+            case io.espalier.spine.trace.StoreException.Behind behind ->
+                    new StoreException.Failed(message, behind);
             case io.espalier.spine.trace.StoreException.Damaged damaged ->
                     new StoreException.Damaged(message, damaged);
             case io.espalier.spine.trace.StoreException.Stopped stopped ->

@@ -78,6 +78,8 @@ public final class Commit implements AutoCloseable {
      *
      * @param epoch the epoch that is committed: the upper of the store before, and one less after
      * @throws IllegalStateException if the store's upper is another; nothing is committed then
+     * @throws StoreException.Behind if others are to compact and do not; nothing is committed, and
+     *     it may be tried again
      * @throws StoreException if it is not durable; unless it is {@link StoreException.Stopped},
      *     nothing is committed then
      */
@@ -93,6 +95,7 @@ public final class Commit implements AutoCloseable {
                             + since
                             + "; keep that epoch at least");
         }
+        store.backpressure().admit(writers.keySet());
         // one attempt: after a failure nobody knows how much of a file is written
         done = true;
         Map<Trace, Optional<PartRef>> parts = new LinkedHashMap<>();
@@ -114,7 +117,7 @@ public final class Commit implements AutoCloseable {
                 parts.values().forEach(part -> part.ifPresent(p -> store.discard(p.fileId())));
             }
         }
-        store.awaitCompaction(parts.keySet());
+        store.backpressure().slow(parts.keySet());
     }
 
     @Override

@@ -45,6 +45,11 @@ final class CompactionQueue {
         return waiting.isEmpty();
     }
 
+    /** Whether one waits that has not failed, and so is answered as soon as there is time. */
+    boolean hasFresh() {
+        return waiting.stream().anyMatch(next -> next.failures() == 0);
+    }
+
     void clear() {
         waiting.clear();
     }

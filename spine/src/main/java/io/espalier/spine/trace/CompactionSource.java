@@ -42,6 +42,10 @@ final class CompactionSource {
         return store.options();
     }
 
+    StoreClock clock() {
+        return store.clock();
+    }
+
     long nowMillis() {
         return store.nowMillis();
     }
@@ -77,6 +81,13 @@ final class CompactionSource {
                 }
             }
             return tasks;
+        }
+    }
+
+    /** Whether there is anything to compact in a trace, claimed by somebody or not. */
+    boolean isAsked(Trace trace) {
+        synchronized (store.lock()) {
+            return !trace.spine().requestsBefore(Long.MAX_VALUE, 0).isEmpty();
         }
     }
 

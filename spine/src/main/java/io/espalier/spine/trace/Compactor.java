@@ -31,7 +31,7 @@ import org.jspecify.annotations.Nullable;
 final class Compactor implements AutoCloseable {
 
     /** How many updates are merged between two looks at whether to stop or to pause. */
-    private static final long FUEL = 1 << 16;
+    private static final long FUEL_DEFAULT = 1 << 16;
 
     private static final int DEPTH_MAX = 3;
 
@@ -48,6 +48,7 @@ final class Compactor implements AutoCloseable {
     // guarded by this
     private final CompactionQueue queue = new CompactionQueue();
     private @Nullable Thread thread;
+    private boolean stepwise;
     private boolean stopped;
     private int busy;
     private @Nullable Throwable failure;
@@ -62,20 +63,27 @@ final class Compactor implements AutoCloseable {
      * small ones, of which there are always more, would keep it from ever ending. Guarded by
      * merging.
      */
-    private long goOnNanos = System.nanoTime();
+    private long goOnNanos;
 
     private volatile boolean stopping;
 
+    private long fuel = FUEL_DEFAULT;
     private Runnable meanwhile = () -> {};
 
     Compactor(CompactionSource source) {
         this.source = source;
         this.counters = source.counters();
+        this.goOnNanos = source.clock().nanos();
     }
 
     /** Lets something happen before each step of a compaction, for tests of slow ones. */
     void beforeEachStep(Runnable meanwhile) {
         this.meanwhile = meanwhile;
+    }
+
+    /** Lets a step be another number of updates, for tests of many. */
+    void setFuel(long updates) {
+        fuel = updates;
     }
 
     /** Lets a thread of its own answer what is added. */
@@ -87,13 +95,19 @@ final class Compactor implements AutoCloseable {
         thread = started;
     }
 
+    /** Lets whoever calls {@link #turn} answer what is added, in the place of a thread. */
+    synchronized void startStepwise() {
+        searchMillis = source.nowMillis() + searchEveryMillis();
+        stepwise = true;
+    }
+
     /** Whether requests are answered without being asked for one by one. */
     synchronized boolean isRunning() {
-        return thread != null && !stopped;
+        return (thread != null || stepwise) && !stopped;
     }
 
     synchronized void add(CompactionTask task) {
-        if (thread == null || stopped) {
+        if (!isRunning()) {
             return;
         }
         long now = source.nowMillis();
@@ -105,16 +119,15 @@ final class Compactor implements AutoCloseable {
     /** Waits while a trace has too many runs and there is hope that this changes. */
     synchronized void awaitFewerRuns(Trace trace, int runsMax) {
         boolean interrupted = false;
-        while (thread != null
-                && !stopped
+        while (isRunning()
                 && failure == null
                 && trace.runCount() > runsMax
-                && (busy > 0 || !queue.isEmpty())) {
+                && (busy > 0 || queue.hasFresh())) {
             queue.hurry(source.nowMillis());
             notifyAll();
             waiters++;
             try {
-                wait();
+                source.clock().await(this, 0);
             } catch (InterruptedException e) {
                 interrupted = true;
             } finally {
@@ -129,38 +142,57 @@ final class Compactor implements AutoCloseable {
     // ---- the thread ---------------------------------------------------------------------------
 
     private void loop() {
-        while (true) {
-            CompactionQueue.Waiting next = take();
-            if (next != null) {
-                attempt(next);
-            } else if (stopping) {
-                return;
-            } else {
-                search();
+        while (!stopping) {
+            if (!turn()) {
+                idle();
             }
         }
     }
 
-    /** The next request; null when it is time to stop, or to search for what was dropped. */
-    private synchronized CompactionQueue.@Nullable Waiting take() {
-        while (!stopped) {
+    /**
+     * Answers the next request that is due, or searches for what was dropped if it is time to.
+     *
+     * @return false if there is nothing to do now
+     */
+    boolean turn() {
+        CompactionQueue.Waiting next;
+        synchronized (this) {
+            if (stopped) {
+                return false;
+            }
             long now = source.nowMillis();
-            CompactionQueue.Waiting next = queue.poll(now, task -> true);
+            next = queue.poll(now, task -> true);
             if (next != null) {
                 busy++;
-                return next;
-            }
-            if (now >= searchMillis || now < lastMillis) {
-                return null;
-            }
-            long until = Math.min(searchMillis, queue.dueMillis().orElse(Long.MAX_VALUE));
-            try {
-                wait(Math.clamp(until - now, 1, searchEveryMillis()));
-            } catch (InterruptedException e) {
-                // nobody but close() ends this thread
+            } else if (!isTimeToSearch(now)) {
+                return false;
             }
         }
-        return null;
+        if (next == null) {
+            search();
+        } else {
+            attempt(next);
+        }
+        return true;
+    }
+
+    private boolean isTimeToSearch(long now) {
+        return now >= searchMillis || now < lastMillis;
+    }
+
+    /** Waits until there is something to do. */
+    private synchronized void idle() {
+        long now = source.nowMillis();
+        long until = Math.min(searchMillis, queue.dueMillis().orElse(Long.MAX_VALUE));
+        // something may have come in since it was looked
+        if (stopped || until <= now || isTimeToSearch(now)) {
+            return;
+        }
+        try {
+            source.clock().await(this, Math.min(until - now, searchEveryMillis()));
+        } catch (InterruptedException e) {
+            // nobody but close() ends this thread
+        }
     }
 
     private long searchEveryMillis() {
@@ -239,6 +271,11 @@ final class Compactor implements AutoCloseable {
         }
     }
 
+    /** How many compactions are under way: one, and those that it has paused for. */
+    int depth() {
+        return underWay.size();
+    }
+
     /** Whether something of a task is being compacted. */
     boolean isUnderWay(CompactionTask task) {
         return !isFree(task);
@@ -314,7 +351,7 @@ final class Compactor implements AutoCloseable {
                     }
                     meanwhile.run();
                     pause(task);
-                    more = job.step(FUEL);
+                    more = job.step(fuel);
                 }
                 Optional<PartRef> output = job.finish();
                 boolean wanted = false;
@@ -355,7 +392,7 @@ final class Compactor implements AutoCloseable {
             return;
         }
         long most = large.updateCount() / SMALLER;
-        long started = System.nanoTime();
+        long started = source.clock().nanos();
         while (!stopping) {
             CompactionQueue.Waiting small;
             synchronized (this) {
@@ -376,7 +413,7 @@ final class Compactor implements AutoCloseable {
             }
             counters.interruptions.increment();
             attempt(small);
-            long now = System.nanoTime();
+            long now = source.clock().nanos();
             goOnNanos = now + (now - started);
         }
     }
@@ -385,6 +422,11 @@ final class Compactor implements AutoCloseable {
 
     synchronized CompactionStats stats() {
         return counters.stats(queue.size() + busy, queue.dropped());
+    }
+
+    /** Why the last attempt failed, if it did. */
+    synchronized @Nullable Throwable failure() {
+        return failure;
     }
 
     /** A line about the last attempt if it failed. */

@@ -180,6 +180,17 @@ public final class ExternalCompaction {
         return false;
     }
 
+    /** Whether somebody else works on a trace, and is expected to answer. */
+    boolean isAtWork(Trace trace) {
+        long now = source.nowMillis();
+        for (CompactionRequest request : live.values()) {
+            if (request.traceId() == trace.id() && request.isLeased(now)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** Ends what is past its lease. */
     synchronized void expire() {
         long now = source.nowMillis();

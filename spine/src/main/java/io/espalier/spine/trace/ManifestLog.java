@@ -5,6 +5,7 @@ import io.espalier.spine.disk.DiskFile;
 import io.espalier.spine.disk.DiskSyncException;
 import io.espalier.spine.trace.ManifestFormat.Header;
 import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
 import java.util.List;
 import java.util.UUID;
 import java.util.function.Consumer;
@@ -23,6 +24,9 @@ final class ManifestLog {
      * snapshots cost stays below a third of what the changes do.
      */
     private static final int ROLLOVER_FACTOR = 4;
+
+    /** So many files in the way of a new manifest are passed over. */
+    private static final int STRAYS_MAX = 1000;
 
     private final Disk disk;
     private final ManifestState state;
@@ -129,9 +133,9 @@ final class ManifestLog {
 
     /** Writes a new manifest with the present state, lets it count, and drops the one before. */
     void start() throws IOException {
-        Header header =
-                new Header(store.storeId(), store.manifestNumber() + 1, store.term(), nextSequence);
-        ManifestWriter next = ManifestWriter.create(disk, header, state.snapshot());
+        long lastNumber = store.manifestNumber();
+        ManifestWriter next = create(state.snapshot(), lastNumber + 1);
+        Header header = next.header();
         boolean done = false;
         try {
             disk.syncFolder("");
@@ -165,8 +169,34 @@ final class ManifestLog {
         if (last != null) {
             last.closeQuietly();
         }
-        if (header.number() > 1) {
-            deleteQuietly(ManifestFormat.fileName(header.number() - 1));
+        if (lastNumber > 0) {
+            deleteQuietly(ManifestFormat.fileName(lastNumber));
+        }
+    }
+
+    /**
+     * Of that number, or the next one that is free: there may be what a crash or a failure left and
+     * what could not be deleted.
+     */
+    private ManifestWriter create(byte[] snapshot, long firstNumber) throws IOException {
+        long number = firstNumber;
+        for (int strays = 0; ; strays++) {
+            try {
+                return ManifestWriter.create(
+                        disk,
+                        new Header(store.storeId(), number, store.term(), nextSequence),
+                        snapshot);
+            } catch (FileAlreadyExistsException e) {
+                if (strays == STRAYS_MAX) {
+                    throw e;
+                }
+                if (firstNumber == 1) {
+                    // a new store has this one or none; why it is still there is worth telling
+                    disk.delete(ManifestFormat.fileName(number));
+                } else {
+                    number++;
+                }
+            }
         }
     }
 

@@ -60,6 +60,10 @@ final class ManifestWriter {
         }
     }
 
+    Header header() {
+        return header;
+    }
+
     String name() {
         return file.name();
     }

@@ -5,6 +5,12 @@ import java.util.function.BooleanSupplier;
 /** Lets readers wait until something has changed about a store. Thread-safe. */
 final class Progress {
 
+    private final StoreClock clock;
+
+    Progress(StoreClock clock) {
+        this.clock = clock;
+    }
+
     /** Says that something has changed, after it has. */
     synchronized void changed() {
         notifyAll();
@@ -18,14 +24,14 @@ final class Progress {
      * @return whether it holds
      */
     synchronized boolean await(long nanos, BooleanSupplier condition) throws InterruptedException {
-        long start = System.nanoTime();
+        long start = clock.nanos();
         while (!condition.getAsBoolean()) {
-            long left = nanos - (System.nanoTime() - start);
+            long left = nanos - (clock.nanos() - start);
             if (left <= 0) {
                 return false;
             }
             // rounded up: waiting for no milliseconds is waiting for ever
-            wait(Math.min(left, Long.MAX_VALUE - 999_999) / 1_000_000 + 1);
+            clock.await(this, Math.min(left, Long.MAX_VALUE - 999_999) / 1_000_000 + 1);
         }
         return true;
     }

@@ -113,6 +113,28 @@ public abstract sealed class StoreException extends RuntimeException {
         }
     }
 
+    /** A trace has more runs than its limit, and nobody compacts. */
+    public static final class Behind extends StoreException {
+        private static final long serialVersionUID = 1;
+
+        Behind(String path, String trace, int runs, int runsMax, long idleNanos) {
+            super(
+                    path,
+                    "trace "
+                            + trace
+                            + " has "
+                            + runs
+                            + " runs, more than runsMax, "
+                            + runsMax
+                            + ", and nobody has compacted it for "
+                            + idleNanos / 1_000_000
+                            + " ms; nothing was committed. Let a CompactionWorker answer what"
+                            + " externalCompaction() hands out, or call compact(), and commit"
+                            + " again; or open the store with compaction, or a larger runsMax",
+                    null);
+        }
+    }
+
     /** Bytes are not what was written. */
     public static final class Damaged extends StoreException {
         private static final long serialVersionUID = 1;

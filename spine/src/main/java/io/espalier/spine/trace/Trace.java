@@ -40,7 +40,7 @@ public final class Trace {
         this.name = name;
         this.spine = spine;
         this.current = new TraceSnapshot.Shared(List.of(), 0, upper);
-        this.holds = new ReadHolds(name, epochOf(spine.since()), System::nanoTime);
+        this.holds = new ReadHolds(name, epochOf(spine.since()), store.clock()::nanos);
         Next next = prepare(spine, upper);
         next.install();
         next.letGo();

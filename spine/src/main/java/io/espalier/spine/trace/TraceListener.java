@@ -200,8 +200,11 @@ public final class TraceListener implements AutoCloseable {
         List<TraceSnapshot> seen = snapshots;
         feeds = List.of();
         snapshots = List.of();
-        finished.forEach(feed -> feed.changes.close());
-        seen.forEach(TraceSnapshot::close);
+        try {
+            Each.of(finished, feed -> feed.changes.close());
+        } finally {
+            Each.of(seen, TraceSnapshot::close);
+        }
     }
 
     /** The epoch that it is at. */

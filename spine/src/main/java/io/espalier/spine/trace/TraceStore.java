@@ -19,7 +19,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import java.util.function.Predicate;
@@ -37,35 +36,22 @@ public final class TraceStore implements AutoCloseable {
     /** The version of the files of a store. */
     public static final int FORMAT_VERSION = StoreFile.FORMAT_VERSION;
 
-    /** From so many runs on, a commit goes a little slower. */
-    private static final int RUNS_EASY = 40;
-
-    /**
-     * Each run more slows a commit down by so much: compaction catches up while commits are a
-     * little slower all the time, and not for long now and then.
-     */
-    private static final long PAUSE_NANOS = 200_000;
-
-    private static final long PAUSE_NANOS_MAX = 6_000_000;
-
-    /** A commit waits for compaction when a trace has more runs than this. */
-    private static final int RUNS_MAX = 96;
-
     private final StoreDirectory directory;
     private final TraceState state;
     private final Pager pager;
     private final TraceStoreOptions options;
-    private final LongSupplier clockMillis;
+    private final StoreClock clock;
     private final CompactionSource compaction;
     private final Compactor compactor;
     private final ExternalCompaction external;
+    private final Backpressure backpressure;
 
     private final Object lock = new Object();
     // guarded by lock
     private final Map<String, Trace> traces = new LinkedHashMap<>();
     private long nextTraceId;
 
-    private final Progress progress = new Progress();
+    private final Progress progress;
 
     private volatile long upper;
     private volatile boolean closed;
@@ -75,14 +61,15 @@ public final class TraceStore implements AutoCloseable {
             TraceState state,
             Pager pager,
             TraceStoreOptions options,
-            LongSupplier clockMillis) {
+            StoreClock clock) {
         this.directory = directory;
         this.state = state;
         this.pager = pager;
         this.options = options;
         this.upper = state.upper();
         this.nextTraceId = state.nextTraceId();
-        this.clockMillis = clockMillis;
+        this.clock = clock;
+        this.progress = new Progress(clock);
         this.compaction = new CompactionSource(this);
         this.compactor = new Compactor(compaction);
         this.external =
@@ -91,6 +78,7 @@ public final class TraceStore implements AutoCloseable {
                         compaction,
                         directory,
                         new CompactionFolder(directory.disk(), directory.batches()));
+        this.backpressure = new Backpressure(this, options, clock);
     }
 
     /**
@@ -116,7 +104,7 @@ public final class TraceStore implements AutoCloseable {
             Pager pager,
             TraceStoreOptions options,
             StoreDirectory.Options directoryOptions) {
-        return open(disk, mode, pager, options, directoryOptions, System::currentTimeMillis);
+        return open(disk, mode, pager, options, directoryOptions, StoreClock.system());
     }
 
     static TraceStore open(
@@ -126,11 +114,21 @@ public final class TraceStore implements AutoCloseable {
             TraceStoreOptions options,
             StoreDirectory.Options directoryOptions,
             LongSupplier clockMillis) {
+        return open(disk, mode, pager, options, directoryOptions, StoreClock.of(clockMillis));
+    }
+
+    static TraceStore open(
+            Disk disk,
+            StoreDirectory.Mode mode,
+            Pager pager,
+            TraceStoreOptions options,
+            StoreDirectory.Options directoryOptions,
+            StoreClock clock) {
         TraceState state = new TraceState();
         StoreDirectory directory = StoreDirectory.open(disk, mode, state, directoryOptions);
         boolean done = false;
         try {
-            TraceStore store = new TraceStore(directory, state, pager, options, clockMillis);
+            TraceStore store = new TraceStore(directory, state, pager, options, clock);
             store.restore();
             done = true;
             return store;
@@ -270,7 +268,16 @@ public final class TraceStore implements AutoCloseable {
     }
 
     long nowMillis() {
-        return clockMillis.getAsLong();
+        return clock.millis();
+    }
+
+    StoreClock clock() {
+        return clock;
+    }
+
+    /** The folder, for messages. */
+    String path() {
+        return directory.disk().describe("");
     }
 
     /** Lets the next commit have nothing to sync but its record. */
@@ -350,15 +357,9 @@ public final class TraceStore implements AutoCloseable {
         return next;
     }
 
-    /** Holds a writer back that is far ahead of compaction. */
-    void awaitCompaction(Collection<Trace> written) {
-        for (Trace trace : written) {
-            int excess = trace.runCount() - RUNS_EASY;
-            if (excess > 0 && compactor.isRunning()) {
-                LockSupport.parkNanos(Math.min(excess * PAUSE_NANOS, PAUSE_NANOS_MAX));
-            }
-            compactor.awaitFewerRuns(trace, RUNS_MAX);
-        }
+    /** Holds writers back that are ahead of compaction. */
+    Backpressure backpressure() {
+        return backpressure;
     }
 
     /** Makes spines durable, then visible: all of them, or none. */
@@ -393,7 +394,7 @@ public final class TraceStore implements AutoCloseable {
             }
         }
         progress.changed();
-        prepared.forEach(Trace.Next::letGo);
+        Each.of(prepared, Trace.Next::letGo);
     }
 
     // ---- compacting ---------------------------------------------------------------------------

@@ -7,7 +7,8 @@ import io.espalier.columnar.ChainBuilder;
  *
  * @param chunkBytes the target size of the chunks of batch files
  * @param compaction whether a background thread compacts; without it runs pile up until {@link
- *     TraceStore#compact} is called, or others compact
+ *     TraceStore#compact} is called, or others compact, or there are so many that nothing is
+ *     committed any more
  * @param compactionMemoryBytes what one compaction takes of memory: a run that it reads takes its
  *     largest chunk, the output two chunks. Two runs are read at a time in any case. As many as
  *     three compactions may be under way at once.
@@ -20,6 +21,10 @@ import io.espalier.columnar.ChainBuilder;
  * @param garbagePercentMax so many updates for a hundred rows may be there only because they are
  *     not folded yet, before everything is compacted at once: what it saves of room it costs in
  *     writing. Held history does not count.
+ * @param runsMax a commit to a trace with more runs waits for compaction; from five twelfths of it
+ *     on each commit takes a little longer
+ * @param compactorWaitMillis for how long a commit waits for others to compact, while none of them
+ *     is at work, before it is refused
  */
 public record TraceStoreOptions(
         long chunkBytes,
@@ -27,7 +32,9 @@ public record TraceStoreOptions(
         long compactionMemoryBytes,
         long compactionLeaseMillis,
         long compactionPatienceMillis,
-        int garbagePercentMax) {
+        int garbagePercentMax,
+        int runsMax,
+        long compactorWaitMillis) {
 
     /** 64 MiB. */
     public static final long COMPACTION_MEMORY_BYTES_DEFAULT = 64L << 20;
@@ -40,6 +47,15 @@ public record TraceStoreOptions(
 
     /** An update for each four rows. */
     public static final int GARBAGE_PERCENT_MAX_DEFAULT = 25;
+
+    /** 96 runs. */
+    public static final int RUNS_MAX_DEFAULT = 96;
+
+    /** Ten seconds. */
+    public static final long COMPACTOR_WAIT_MILLIS_DEFAULT = 10_000;
+
+    // a month
+    private static final long WAIT_MILLIS_MAX = 31L * 24 * 3600 * 1000;
 
     public TraceStoreOptions {
         if (chunkBytes < 1 || chunkBytes > 1L << 28) {
@@ -66,6 +82,16 @@ public record TraceStoreOptions(
             throw new IllegalArgumentException(
                     "garbage of " + garbagePercentMax + " percent; give 1 or more");
         }
+        if (runsMax < 1) {
+            throw new IllegalArgumentException("at most " + runsMax + " runs; give 1 or more");
+        }
+        if (compactorWaitMillis < 0 || compactorWaitMillis > WAIT_MILLIS_MAX) {
+            throw new IllegalArgumentException(
+                    "waiting "
+                            + compactorWaitMillis
+                            + " ms for a compactor; give 0 to "
+                            + WAIT_MILLIS_MAX);
+        }
     }
 
     /** Chunks of 2 MiB, compacted in the background. */
@@ -76,7 +102,9 @@ public record TraceStoreOptions(
                 COMPACTION_MEMORY_BYTES_DEFAULT,
                 COMPACTION_LEASE_MILLIS_DEFAULT,
                 COMPACTION_PATIENCE_MILLIS_DEFAULT,
-                GARBAGE_PERCENT_MAX_DEFAULT);
+                GARBAGE_PERCENT_MAX_DEFAULT,
+                RUNS_MAX_DEFAULT,
+                COMPACTOR_WAIT_MILLIS_DEFAULT);
     }
 
     /** These options with chunks of another size. */
@@ -121,6 +149,20 @@ public record TraceStoreOptions(
         return draft.options();
     }
 
+    /** These options with another limit of runs; {@link Integer#MAX_VALUE} for none. */
+    public TraceStoreOptions withRunsMax(int runsMax) {
+        Draft draft = new Draft(this);
+        draft.runsMax = runsMax;
+        return draft.options();
+    }
+
+    /** These options with more or less patience for others who compact. */
+    public TraceStoreOptions withCompactorWaitMillis(long compactorWaitMillis) {
+        Draft draft = new Draft(this);
+        draft.compactorWaitMillis = compactorWaitMillis;
+        return draft.options();
+    }
+
     /** A copy of which some are changed. */
     private static final class Draft {
         private long chunkBytes;
@@ -129,6 +171,8 @@ public record TraceStoreOptions(
         private long compactionLeaseMillis;
         private long compactionPatienceMillis;
         private int garbagePercentMax;
+        private int runsMax;
+        private long compactorWaitMillis;
 
         Draft(TraceStoreOptions options) {
             chunkBytes = options.chunkBytes;
@@ -137,6 +181,8 @@ public record TraceStoreOptions(
             compactionLeaseMillis = options.compactionLeaseMillis;
             compactionPatienceMillis = options.compactionPatienceMillis;
             garbagePercentMax = options.garbagePercentMax;
+            runsMax = options.runsMax;
+            compactorWaitMillis = options.compactorWaitMillis;
         }
 
         TraceStoreOptions options() {
@@ -146,7 +192,9 @@ public record TraceStoreOptions(
                     compactionMemoryBytes,
                     compactionLeaseMillis,
                     compactionPatienceMillis,
-                    garbagePercentMax);
+                    garbagePercentMax,
+                    runsMax,
+                    compactorWaitMillis);
         }
     }
 }

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.function.Consumer;
 
 /** A file of a {@link SimulatedDisk}, whatever its names. Guarded by the disk. */
 final class SimulatedBody {
@@ -25,97 +26,172 @@ final class SimulatedBody {
 
     record Cut(int sizeBytes) implements Pending {}
 
+    /** Bytes that are appended to in place. */
+    static final class Content {
+        private byte[] bytes = {};
+        private int sizeBytes;
+
+        int sizeBytes() {
+            return sizeBytes;
+        }
+
+        /** Valid up to {@link #sizeBytes}, and until the next change. */
+        byte[] array() {
+            return bytes;
+        }
+
+        byte[] copy() {
+            return Arrays.copyOf(bytes, sizeBytes);
+        }
+
+        void set(byte[] source) {
+            bytes = source.clone();
+            sizeBytes = bytes.length;
+        }
+
+        void set(Content source) {
+            bytes = source.copy();
+            sizeBytes = bytes.length;
+        }
+
+        void put(int offset, byte[] source, int from, int count) {
+            int end = offset + count;
+            if (bytes.length < end) {
+                bytes = Arrays.copyOf(bytes, Math.max(end, 2 * bytes.length));
+            }
+            System.arraycopy(source, from, bytes, offset, count);
+            sizeBytes = Math.max(sizeBytes, end);
+        }
+
+        void cut(int newSizeBytes) {
+            bytes = Arrays.copyOf(bytes, newSizeBytes);
+            sizeBytes = newSizeBytes;
+        }
+
+        void flip(int offset, int mask) {
+            bytes[offset] ^= (byte) mask;
+        }
+    }
+
     /** What programs see. */
-    byte[] seen = {};
+    final Content seen = new Content();
 
     /** What has reached the medium. */
-    byte[] kept = {};
+    final Content kept = new Content();
 
     /** What is on its way there. */
     final List<Pending> pending = new ArrayList<>();
 
+    void append(byte[] bytes) {
+        int offset = seen.sizeBytes();
+        seen.put(offset, bytes, 0, bytes.length);
+        pending.add(new Write(offset, bytes));
+    }
+
+    void truncate(int sizeBytes) {
+        seen.cut(sizeBytes);
+        pending.add(new Cut(sizeBytes));
+    }
+
+    /** Changes it behind everybody's back, on the medium too. */
+    void set(byte[] bytes) {
+        seen.set(bytes);
+        kept.set(bytes);
+        pending.clear();
+    }
+
+    /** A sync that succeeds. */
+    void sync() {
+        for (Pending change : pending) {
+            apply(change);
+        }
+        pending.clear();
+    }
+
+    private void apply(Pending change) {
+        switch (change) {
+            case Write write -> kept.put(write.offset, write.bytes, 0, write.bytes.length);
+            case Cut cut -> kept.cut(cut.sizeBytes);
+        }
+    }
+
     /** Lets chance decide what of the pending writes reaches the medium. */
-    void settle(Random random) {
-        byte[] result = kept;
+    void settle(Random random, Consumer<Happened> happened) {
         switch (random.nextInt(4)) {
             case 0 -> {
                 // nothing does
+                if (!pending.isEmpty()) {
+                    happened.accept(Happened.WRITE_LOST);
+                }
             }
-            case 1 -> result = synced();
+            case 1 -> sync();
             case 2 -> {
                 // a first part does: some whole writes and a piece of the next
                 int whole = random.nextInt(pending.size() + 1);
-                for (Pending change : pending.subList(0, whole)) {
-                    result = with(result, change);
-                }
-                if (whole < pending.size() && pending.get(whole) instanceof Write torn) {
-                    int count = random.nextInt(torn.bytes.length + 1);
-                    result = put(result, torn.offset, torn.bytes, 0, count);
+                pending.subList(0, whole).forEach(this::apply);
+                if (whole < pending.size()) {
+                    int count = 0;
+                    if (pending.get(whole) instanceof Write torn) {
+                        count = random.nextInt(torn.bytes.length + 1);
+                        kept.put(torn.offset, torn.bytes, 0, count);
+                    }
+                    happened.accept(count == 0 ? Happened.WRITE_LOST : Happened.WRITE_TORN);
                 }
             }
             default -> {
+                boolean lost = false;
                 for (Pending change : pending) {
-                    result =
-                            change instanceof Write write
-                                    ? scattered(random, result, write)
-                                    : with(result, change);
+                    if (change instanceof Write write) {
+                        lost = scatter(random, write, lost, happened);
+                    } else {
+                        apply(change);
+                    }
                 }
             }
         }
-        kept = result;
-        seen = result.clone();
         pending.clear();
+        seen.set(kept);
     }
 
     /**
      * Each sector by itself arrives, does not, or leaves only its place: zeros, or what was there.
+     *
+     * @param lostBefore whether something before it was lost
+     * @return whether something is by now
      */
-    private static byte[] scattered(Random random, byte[] target, Write write) {
-        byte[] result = target;
+    private boolean scatter(
+            Random random, Write write, boolean lostBefore, Consumer<Happened> happened) {
         int end = write.offset + write.bytes.length;
+        boolean arrived = false;
+        boolean lost = false;
         for (int at = write.offset; at < end; ) {
             int next = Math.min(end, (at / SECTOR_BYTES + 1) * SECTOR_BYTES);
-            switch (random.nextInt(5)) {
+            int kind = random.nextInt(5);
+            switch (kind) {
                 case 0 -> {
                     // lost
                 }
-                case 1 -> result = put(result, at, new byte[next - at], 0, next - at);
+                case 1 -> kept.put(at, new byte[next - at], 0, next - at);
                 case 2 -> {
                     byte[] garbage = new byte[next - at];
                     random.nextBytes(garbage);
-                    result = put(result, at, garbage, 0, garbage.length);
+                    kept.put(at, garbage, 0, garbage.length);
                 }
-                default -> result = put(result, at, write.bytes, at - write.offset, next - at);
+                default -> kept.put(at, write.bytes, at - write.offset, next - at);
             }
+            if (kind == 1 || kind == 2) {
+                happened.accept(Happened.SECTOR_GARBLED);
+            }
+            if (kind > 2 && (lostBefore || lost)) {
+                happened.accept(Happened.WRITES_REORDERED);
+            }
+            lost |= kind <= 2;
+            arrived |= kind > 2;
             at = next;
         }
-        return result;
-    }
-
-    /** What a sync that succeeds leaves on the medium. */
-    byte[] synced() {
-        byte[] result = kept;
-        for (Pending change : pending) {
-            result = with(result, change);
+        if (lost) {
+            happened.accept(arrived ? Happened.WRITE_TORN : Happened.WRITE_LOST);
         }
-        return result;
-    }
-
-    private static byte[] with(byte[] target, Pending change) {
-        return switch (change) {
-            case Write write -> put(target, write.offset, write.bytes, 0, write.bytes.length);
-            case Cut cut -> Arrays.copyOf(target, cut.sizeBytes);
-        };
-    }
-
-    static byte[] put(byte[] target, int offset, byte[] source, int from, int count) {
-        byte[] result = target;
-        if (result.length < offset + count) {
-            result = Arrays.copyOf(result, offset + count);
-        } else {
-            result = result.clone();
-        }
-        System.arraycopy(source, from, result, offset, count);
-        return result;
+        return lostBefore || lost;
     }
 }

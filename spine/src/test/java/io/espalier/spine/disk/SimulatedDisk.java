@@ -11,6 +11,7 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.NoSuchFileException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -72,6 +73,7 @@ public final class SimulatedDisk implements Disk {
     private long steps;
     private int generation;
     private boolean down;
+    private final Map<Happened, Long> happened = new EnumMap<>(Happened.class);
 
     /** A disk without the folder. */
     public SimulatedDisk(long seed) {
@@ -79,6 +81,15 @@ public final class SimulatedDisk implements Disk {
     }
 
     // ---- what a test does to the disk
+
+    /** How often what has happened. */
+    public synchronized Map<Happened, Long> happened() {
+        return Map.copyOf(happened);
+    }
+
+    private void count(Happened what) {
+        happened.merge(what, 1L, Long::sum);
+    }
 
     /** How many steps there were. */
     public synchronized long steps() {
@@ -114,7 +125,7 @@ public final class SimulatedDisk implements Disk {
 
     /** How many bytes all files have. */
     public synchronized long usedBytes() {
-        return seen.values().stream().mapToLong(body -> body.seen.length).sum();
+        return seen.values().stream().mapToLong(body -> body.seen.sizeBytes()).sum();
     }
 
     /** The names of all files. */
@@ -124,16 +135,24 @@ public final class SimulatedDisk implements Disk {
 
     /** What is in a file. */
     public synchronized byte[] bytes(String name) {
-        return body(name).seen.clone();
+        return body(name).seen.copy();
     }
 
     /** Changes a file behind everybody's back, on the medium too. */
     public synchronized void setBytes(String name, byte[] bytes) {
         SimulatedBody body = seen.computeIfAbsent(name, n -> new SimulatedBody());
         kept.put(name, body);
-        body.seen = bytes.clone();
-        body.kept = bytes.clone();
-        body.pending.clear();
+        body.set(bytes);
+    }
+
+    /** Flips bits of a file, also on the medium; a second time, and it is as before. */
+    public synchronized void rot(String name, int offset, int mask) {
+        SimulatedBody body = body(name);
+        body.seen.flip(offset, mask);
+        if (offset < body.kept.sizeBytes()) {
+            body.kept.flip(offset, mask);
+        }
+        count(Happened.BIT_ROTTED);
     }
 
     /** Takes a file away behind everybody's back. */
@@ -154,19 +173,24 @@ public final class SimulatedDisk implements Disk {
 
     /** The process dies, the machine goes on: nothing written is lost. */
     public synchronized void killProcess() {
+        count(Happened.PROCESS_KILLED);
         restart();
     }
 
     /** The machine loses power: what was not synced is lost in part. */
     public synchronized void losePower() {
-        for (SimulatedBody body : new ArrayList<>(bodies())) {
-            body.settle(random);
+        count(Happened.POWER_LOST);
+        for (SimulatedBody body : bodies()) {
+            body.settle(random, this::count);
         }
         Map<String, SimulatedBody> after = new TreeMap<>(kept);
         for (Map.Entry<String, List<@Nullable SimulatedBody>> entry :
                 new TreeMap<>(history).entrySet()) {
             List<@Nullable SimulatedBody> choices = entry.getValue();
             SimulatedBody chosen = choices.get(random.nextInt(choices.size()));
+            if (chosen != seen.get(entry.getKey())) {
+                count(Happened.NAME_LOST);
+            }
             if (chosen == null) {
                 after.remove(entry.getKey());
             } else {
@@ -206,13 +230,19 @@ public final class SimulatedDisk implements Disk {
         }
         Fault fault = faults.remove(steps++);
         if (fault == Fault.CRASH) {
+            count(Happened.CRASH);
             down = true;
         }
         if (!writes) {
             // a sync is refused in one way only
-            return fault == null || fault == Fault.CRASH ? fault : Fault.SYNC_FAILS;
+            if (fault == null || fault == Fault.CRASH) {
+                return fault;
+            }
+            count(Happened.SYNC_FAILED);
+            return Fault.SYNC_FAILS;
         }
         if (fault == Fault.DENIED || readOnly) {
+            count(Happened.DENIED);
             throw new AccessDeniedException(describe(name));
         }
         return fault;
@@ -224,8 +254,9 @@ public final class SimulatedDisk implements Disk {
         }
     }
 
-    private static void refuseIfFull(@Nullable Fault fault, String name) throws IOException {
+    private void refuseIfFull(@Nullable Fault fault, String name) throws IOException {
         if (fault == Fault.FULL) {
+            count(Happened.FULL);
             throw new DiskFullException(name + ": no room (simulated)");
         }
     }
@@ -385,12 +416,12 @@ public final class SimulatedDisk implements Disk {
         if (body == null) {
             throw new NoSuchFileException(describe(name));
         }
-        if (position + sizeBytes > body.seen.length) {
-            throw new EOFException(describe(name) + " has " + body.seen.length + " bytes");
+        if (position + sizeBytes > body.seen.sizeBytes()) {
+            throw new EOFException(describe(name) + " has " + body.seen.sizeBytes() + " bytes");
         }
         Lease lease = memory.allocate(Math.max(1, sizeBytes));
         MemorySegment.copy(
-                MemorySegment.ofArray(body.seen),
+                MemorySegment.ofArray(body.seen.array()),
                 position,
                 memory.segment(),
                 lease.offset(),
@@ -415,7 +446,7 @@ public final class SimulatedDisk implements Disk {
                 body = new SimulatedBody();
                 refer(name, body);
             }
-            body.seen = owner.getBytes(java.nio.charset.StandardCharsets.UTF_8);
+            body.seen.set(owner.getBytes(java.nio.charset.StandardCharsets.UTF_8));
         }
         locks.put(name, shared ? held + 1 : -1);
         return new SimulatedLock(name, shared, generation);
@@ -447,7 +478,7 @@ public final class SimulatedDisk implements Disk {
                 locks.remove(name);
                 SimulatedBody body = seen.get(name);
                 if (body != null) {
-                    body.seen = new byte[0];
+                    body.seen.set(new byte[0]);
                 }
             }
         }
@@ -485,7 +516,7 @@ public final class SimulatedDisk implements Disk {
         public long sizeBytes() throws IOException {
             synchronized (SimulatedDisk.this) {
                 check(false);
-                return body.seen.length;
+                return body.seen.sizeBytes();
             }
         }
 
@@ -496,15 +527,18 @@ public final class SimulatedDisk implements Disk {
                 Fault fault = step(name, true);
                 byte[] bytes = new byte[source.remaining()];
                 source.get(bytes);
-                boolean full = fault == Fault.FULL || usedBytes() + bytes.length > capacityBytes;
+                // nobody counts where there is always room
+                long free =
+                        capacityBytes == Long.MAX_VALUE
+                                ? capacityBytes
+                                : capacityBytes - usedBytes();
+                boolean full = fault == Fault.FULL || bytes.length > free;
                 if (full || fault == Fault.CRASH) {
-                    int room = Math.clamp(capacityBytes - usedBytes(), 0, bytes.length);
+                    int room = Math.clamp(free, 0, bytes.length);
                     int done = Math.min(room, random.nextInt(bytes.length + 1));
                     bytes = Arrays.copyOf(bytes, done);
                 }
-                int offset = body.seen.length;
-                body.seen = SimulatedBody.put(body.seen, offset, bytes, 0, bytes.length);
-                body.pending.add(new SimulatedBody.Write(offset, bytes));
+                body.append(bytes);
                 checkUp();
                 refuseIfFull(full ? Fault.FULL : null, name);
             }
@@ -516,8 +550,7 @@ public final class SimulatedDisk implements Disk {
                 check(true);
                 Fault fault = step(name, true);
                 if (fault != Fault.CRASH || random.nextBoolean()) {
-                    body.seen = Arrays.copyOf(body.seen, (int) sizeBytes);
-                    body.pending.add(new SimulatedBody.Cut((int) sizeBytes));
+                    body.truncate((int) sizeBytes);
                 }
                 checkUp();
             }
@@ -536,8 +569,7 @@ public final class SimulatedDisk implements Disk {
                 if (fault == Fault.CRASH && random.nextBoolean()) {
                     throw new Crash();
                 }
-                body.kept = body.synced();
-                body.pending.clear();
+                body.sync();
                 checkUp();
             }
         }
@@ -546,9 +578,9 @@ public final class SimulatedDisk implements Disk {
         public int read(long position, ByteBuffer target) throws IOException {
             synchronized (SimulatedDisk.this) {
                 check(false);
-                int count = Math.clamp(body.seen.length - position, 0, target.remaining());
+                int count = Math.clamp(body.seen.sizeBytes() - position, 0, target.remaining());
                 if (count > 0) {
-                    target.put(body.seen, (int) position, count);
+                    target.put(body.seen.array(), (int) position, count);
                 }
                 return count;
             }

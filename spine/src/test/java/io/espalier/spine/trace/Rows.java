@@ -94,9 +94,12 @@ final class Rows {
     }
 
     static String string(Column column, long index) {
-        byte[] bytes = new byte[(int) column.sizeOf(index)];
-        MemorySegment.copy(
-                column.segment(), Layouts.BYTE, column.offsetOf(index), bytes, 0, bytes.length);
+        return string(column.segment(), column.offsetOf(index), column.sizeOf(index));
+    }
+
+    static String string(MemorySegment segment, long offset, long sizeBytes) {
+        byte[] bytes = new byte[(int) sizeBytes];
+        MemorySegment.copy(segment, Layouts.BYTE, offset, bytes, 0, bytes.length);
         return new String(bytes, StandardCharsets.UTF_8);
     }
 

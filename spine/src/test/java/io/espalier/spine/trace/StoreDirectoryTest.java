@@ -97,6 +97,69 @@ class StoreDirectoryTest {
     }
 
     @Test
+    void aManifestInTheWayThatCannotBeDeletedIsPassedOver() {
+        // fails if what a crash left and nobody may delete keeps the store from opening, or is
+        // taken for something else than a lack of permission
+        createWith(1, 2);
+        String stray =
+                disk.files().stream()
+                        .filter(name -> name.startsWith("manifest"))
+                        .map(name -> name.replace("1.log", "2.log"))
+                        .findFirst()
+                        .orElseThrow();
+        long opened = 0;
+        for (long step = 0; step < 20; step++) {
+            disk.setBytes(stray, new byte[] {1, 2, 3});
+            disk.failAt(disk.steps() + step, Fault.DENIED);
+            try (StoreDirectory store = open(Mode.OPEN)) {
+                assertEquals(2, ledger.numbers.size());
+                opened++;
+                assertTrue(disk.files().stream().filter(n -> n.startsWith("manifest")).count() < 3);
+            } catch (StoreException.NotPermitted | StoreException.Stopped e) {
+                // told what it is; a sync is refused in one way only
+            }
+            disk.failNoMore();
+            try (StoreDirectory store = open(Mode.OPEN)) {
+                assertEquals(List.of(1L, 2L), ledger.numbers);
+            }
+            String manifest =
+                    disk.files().stream()
+                            .filter(name -> name.startsWith("manifest"))
+                            .findFirst()
+                            .orElseThrow();
+            stray = ManifestFormat.fileName(ManifestFormat.fileNumber(manifest) + 1);
+        }
+        assertTrue(opened > 0);
+    }
+
+    @Test
+    void aNewStoreWhoseFirstManifestCannotBeDeletedSaysSo() {
+        // fails if it begins with another one, which without STORE would look like a damaged store
+        String first = ManifestFormat.fileName(1);
+        for (int denials = 1; denials <= 2; denials++) {
+            SimulatedDisk fresh = new SimulatedDisk(denials);
+            fresh.setBytes(first, new byte[] {1, 2, 3});
+            long step = 0;
+            boolean refused = false;
+            while (!refused) {
+                SimulatedDisk at = new SimulatedDisk(denials);
+                at.setBytes(first, new byte[] {1, 2, 3});
+                for (int i = 0; i < denials; i++) {
+                    at.failAt(step + i, Fault.DENIED);
+                }
+                try (StoreDirectory store =
+                        StoreDirectory.open(at, Mode.OPEN_OR_CREATE, new Ledger(), SMALL)) {
+                    assertTrue(at.files().contains(first), () -> at.files().toString());
+                } catch (StoreException.NotPermitted e) {
+                    refused = true;
+                }
+                step++;
+                assertTrue(step < 30);
+            }
+        }
+    }
+
+    @Test
     void anAbsentAForeignAndAnExistingStoreAreNamedAsSuch() {
         // fails if a wrong folder is taken for a store, or turned into one, or a store made anew
         StoreException absent = assertThrows(StoreException.Absent.class, () -> open(Mode.OPEN));

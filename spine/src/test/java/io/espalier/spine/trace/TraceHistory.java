@@ -1,16 +1,15 @@
 package io.espalier.spine.trace;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
 
 import io.espalier.memory.NativeMemory;
 import io.espalier.pager.Pager;
-import io.espalier.spine.disk.DiskFile;
+import io.espalier.spine.disk.Happened;
 import io.espalier.spine.disk.SimulatedDisk;
+import io.espalier.spine.disk.SimulatedDisk.Fault;
 import io.espalier.spine.trace.StoreDirectory.Mode;
-import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -22,25 +21,46 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The life of a store of traces on a disk that fails, beside a model of it: what each trace holds
- * after each epoch.
+ * after each epoch. Time is simulated as well; everything follows from the seed.
  */
 final class TraceHistory {
 
-    private static final int TRACES = 3;
     private static final long LEASE_MILLIS = 1000;
+
+    /** How much happens. A small one meets as much as a large one, if there are many of them. */
+    enum Size {
+        SMALL(2, 8, 4, 2, 16),
+        LARGE(3, 25, 12, 5, 14);
+
+        final int traces;
+        final int keys;
+        final int changesMax;
+        final int lives;
+        final int actsMax;
+
+        Size(int traces, int keys, int changesMax, int lives, int actsMax) {
+            this.traces = traces;
+            this.keys = keys;
+            this.changesMax = changesMax;
+            this.lives = lives;
+            this.actsMax = actsMax;
+        }
+    }
 
     /** What all traces hold after an epoch. */
     private record State(List<Map<String, String>> traces) {}
 
-    /** A reader that is open, and what it is to see. */
-    private record Reader(TraceSnapshot snapshot, int trace) {}
-
     final SimulatedDisk disk;
+    final SimulatedClock clock = new SimulatedClock();
     final Random random;
+    final Tally tally = new Tally();
+    private final Size size;
     private final NativeMemory memory;
     private final Pager pager;
     private final TraceStoreOptions options;
     private final StoreDirectory.Options directoryOptions;
+    private final HistoryReaders readers;
+    private final HistoryOutsiders outsiders;
 
     /** After each epoch that is acknowledged, from 0. */
     private final List<State> states = new ArrayList<>();
@@ -48,23 +68,22 @@ final class TraceHistory {
     /** After the commit of which nobody knows whether it happened. */
     private @Nullable State underWay;
 
-    private final List<Reader> readers = new ArrayList<>();
     private @Nullable TraceStore store;
+
+    /** Stores that were shut out, and whose processes do not know it yet. */
+    private final List<TraceStore> shutOut = new ArrayList<>();
+
     private boolean everOpened;
-    private long nowMillis = 1_000_000;
+    private boolean lockLost;
 
-    /** What was handed out to others and may be answered, and what they answered, as bytes. */
-    private final List<byte[]> requests = new ArrayList<>();
+    // since the last opening that came to its end
+    private boolean powerLost;
+    private long refusalsBefore;
 
-    private final List<byte[]> results = new ArrayList<>();
-    private int attempts;
-
-    /** What became of the results. */
-    final Map<ExternalCompaction.Answer, Integer> answers = new TreeMap<>();
-
-    TraceHistory(long seed, NativeMemory memory, Pager pager) {
+    TraceHistory(long seed, Size size, NativeMemory memory, Pager pager) {
         this.disk = new SimulatedDisk(seed);
         this.random = new Random(seed * 31 + 11);
+        this.size = size;
         this.memory = memory;
         this.pager = pager;
         this.options =
@@ -72,18 +91,25 @@ final class TraceHistory {
                         .withCompaction(false)
                         .withChunkBytes(1 << random.nextInt(12))
                         .withCompactionLeaseMillis(LEASE_MILLIS)
+                        .withCompactionPatienceMillis(random.nextInt(3) * 20)
                         .withCompactionMemoryBytes(
-                                random.nextBoolean() ? 0 : random.nextInt(200_000));
+                                random.nextBoolean() ? 0 : random.nextInt(200_000))
+                        .withRunsMax(3 + random.nextInt(6))
+                        .withCompactorWaitMillis(random.nextInt(2) * 300);
         this.directoryOptions =
                 new StoreDirectory.Options(2000 + random.nextInt(8000), () -> new UUID(seed, seed));
+        this.readers = new HistoryReaders(this, random, tally);
+        this.outsiders = new HistoryOutsiders(this, pager, random, tally);
         List<Map<String, String>> empty = new ArrayList<>();
-        for (int i = 0; i < TRACES; i++) {
+        for (int i = 0; i < size.traces; i++) {
             empty.add(Map.of());
         }
         states.add(new State(empty));
     }
 
-    private TraceStore store() {
+    // ---- what others see ----------------------------------------------------------------------
+
+    TraceStore store() {
         TraceStore current = store;
         if (current == null) {
             throw new IllegalStateException("not open");
@@ -91,236 +117,423 @@ final class TraceHistory {
         return current;
     }
 
+    int traceCount() {
+        return size.traces;
+    }
+
+    /** The first epoch that is not acknowledged. */
+    long upper() {
+        return states.size();
+    }
+
+    /** What a trace is to hold after an epoch. */
+    Map<String, String> state(long epoch, int trace) {
+        return states.get((int) epoch).traces().get(trace);
+    }
+
+    Optional<Trace> find(int trace) {
+        return store().find(name(trace));
+    }
+
     private static String name(int trace) {
         return "trace-" + trace;
     }
 
+    // ---- opening and checking -----------------------------------------------------------------
+
+    private TraceStore open(Mode mode) {
+        return TraceStore.open(disk, mode, pager, options, directoryOptions, clock);
+    }
+
     void open() {
-        store =
-                TraceStore.open(
-                        disk,
-                        Mode.OPEN_OR_CREATE,
-                        pager,
-                        options,
-                        directoryOptions,
-                        () -> nowMillis);
+        opened(open(Mode.OPEN_OR_CREATE));
+        if (random.nextBoolean()) {
+            compactInside();
+        }
+    }
+
+    private void opened(TraceStore current) {
+        store = current;
         everOpened = true;
+        powerLost = false;
+        refusalsBefore = refusals();
         // what may have happened is known now
         State maybe = underWay;
-        if (maybe != null && store.upper() == states.size() + 1) {
+        if (maybe != null && current.upper() == states.size() + 1) {
             states.add(maybe);
+            tally.add("commit in doubt had happened", 1);
+        } else if (maybe != null) {
+            tally.add("commit in doubt had not happened", 1);
         }
         underWay = null;
         checkContents();
     }
 
-    /** All traces, as of every epoch that they can be read as of, are as they were. */
-    void checkContents() {
+    /** Lets the store compact by itself from here on, as its thread would. */
+    private void compactInside() {
+        Compactor compactor = store().compactor();
+        compactor.startStepwise();
+        compactor.setFuel(1 + random.nextInt(40));
+        store().compaction().waiting(Long.MAX_VALUE).forEach(compactor::add);
+    }
+
+    /** What happens while somebody waits. */
+    private void whileWaiting() {
         TraceStore current = store();
-        assertEquals(states.size(), current.upper());
-        for (int i = 0; i < TRACES; i++) {
+        if (current.compactor().isRunning()) {
+            current.compactor().turn();
+            return;
+        }
+        clock.advanceMillis(random.nextInt(200));
+        switch (random.nextInt(3)) {
+            case 0 -> outsiders.act();
+            case 1 -> outsiders.workAtOnce(current.externalCompaction());
+            default -> {
+                // nobody does anything
+            }
+        }
+    }
+
+    /** All traces are as they were. */
+    void checkContents() {
+        checkContents(store(), states, false);
+    }
+
+    private void checkContents(TraceStore current, List<State> expected, boolean thorough) {
+        assertEquals(expected.size(), current.upper());
+        for (int i = 0; i < size.traces; i++) {
             Trace trace = current.find(name(i)).orElse(null);
             if (trace == null) {
-                for (State state : states) {
+                for (State state : expected) {
                     assertEquals(Map.of(), state.traces().get(i), name(i) + " is gone");
                 }
                 continue;
             }
             try (TraceSnapshot snapshot = trace.snapshot()) {
-                assertEquals(states.size(), snapshot.upper());
-                check(snapshot, i);
+                assertEquals(expected.size(), snapshot.upper());
+                check(snapshot, i, thorough);
             }
         }
     }
 
-    private void check(TraceSnapshot snapshot, int trace) {
-        for (long epoch = snapshot.since(); epoch < snapshot.upper(); epoch++) {
-            long asOf = epoch;
-            assertEquals(
-                    states.get((int) asOf).traces().get(trace),
-                    Rows.read(memory, snapshot, asOf),
-                    () -> name(trace) + " as of " + asOf);
+    /** As of the last epoch and one more, or as of every epoch that can be read. */
+    void check(TraceSnapshot snapshot, int trace, boolean thorough) {
+        long last = snapshot.upper() - 1;
+        long since = snapshot.since();
+        if (!thorough) {
+            checkAsOf(snapshot, trace, last);
+            if (since < last) {
+                checkAsOf(snapshot, trace, since + random.nextLong(last - since));
+            }
+            return;
+        }
+        for (long epoch = since; epoch <= last; epoch++) {
+            checkAsOf(snapshot, trace, epoch);
         }
     }
 
-    /** Commits an epoch: some traces, some changes. */
+    void checkAsOf(TraceSnapshot snapshot, int trace, long epoch) {
+        assertEquals(
+                expected(epoch).traces().get(trace),
+                Rows.read(memory, snapshot, epoch),
+                () -> name(trace) + " as of " + epoch);
+    }
+
+    private State expected(long epoch) {
+        State maybe = underWay;
+        return epoch == states.size() && maybe != null ? maybe : states.get((int) epoch);
+    }
+
+    // ---- writing ------------------------------------------------------------------------------
+
+    /** Commits an epoch: some traces together, some changes. */
     void commit() {
-        TraceStore current = store();
+        commit(store());
+    }
+
+    private void commit(TraceStore current) {
         long epoch = states.size();
         List<Map<String, String>> after = new ArrayList<>(states.getLast().traces());
         try (Commit commit = current.begin()) {
-            for (int i = 0; i < TRACES; i++) {
+            int written = 0;
+            for (int i = 0; i < size.traces; i++) {
                 if (random.nextInt(3) == 0) {
                     continue;
                 }
+                written++;
                 Map<String, String> before = after.get(i);
-                Map<String, String> changed = new TreeMap<>(before);
-                int changes = random.nextInt(4) == 0 ? 0 : random.nextInt(12);
-                for (int j = 0; j < changes; j++) {
-                    String key = "k" + random.nextInt(25);
-                    if (random.nextInt(3) == 0) {
-                        changed.remove(key);
-                    } else {
-                        String prefix = "v" + random.nextInt(4);
-                        changed.put(key, Rows.text(prefix, random.nextInt(60) - 20));
-                    }
-                }
+                Map<String, String> changed = changed(before);
                 after.set(i, changed);
                 Trace trace = current.findOrCreate(name(i));
                 Rows.appendChange(memory, commit.writer(trace), before, changed, epoch);
             }
             commit.downgradeSince(Math.max(0, epoch - 1 - random.nextInt(6)));
-            underWay = new State(after);
+            long pauses = clock.pauses();
+            long waits = clock.waits();
+            State next = new State(after);
             try {
+                // it may wait for others, and they may fail, before anything of it has happened
+                underWay = next;
                 commit.commit(epoch);
-                states.add(underWay);
+                states.add(next);
                 underWay = null;
-            } catch (StoreException.Full | StoreException.NotPermitted e) {
+            } catch (StoreException.Full
+                    | StoreException.NotPermitted
+                    | StoreException.Damaged
+                    | StoreException.Behind e) {
                 underWay = null;
+                if (e instanceof StoreException.Behind) {
+                    tally.add("commit refused since nobody compacts", 1);
+                }
                 throw e;
             }
+            tally.add("commit", 1);
+            tally.add("commit of several traces", written > 1 ? 1 : 0);
+            tally.add("commit slowed down", clock.pauses() > pauses ? 1 : 0);
+            tally.add("commit waited for compaction", clock.waits() > waits ? 1 : 0);
         }
     }
 
-    /** Answers one request, or all until every trace is one run. */
-    void compact() {
-        TraceStore current = store();
-        List<CompactionTask> tasks = current.compaction().waiting(Long.MAX_VALUE);
-        if (tasks.isEmpty() || random.nextInt(4) == 0) {
-            current.compact();
-            for (String name : current.names()) {
-                assertTrue(current.find(name).orElseThrow().runCount() <= 1);
-            }
-        } else {
+    private Map<String, String> changed(Map<String, String> before) {
+        Map<String, String> changed = new TreeMap<>(before);
+        int changes =
+                switch (random.nextInt(8)) {
+                    case 0, 1 -> 0;
+                    // one in a while is large
+                    case 2 -> size.keys;
+                    default -> random.nextInt(size.changesMax);
+                };
+        for (int j = 0; j < changes; j++) {
+            String key = "k" + random.nextInt(size.keys);
             if (random.nextInt(3) == 0) {
-                // so slow that others go on meanwhile
-                current.compactor().beforeEachStep(this::actMeanwhile);
-            }
-            try {
-                current.compactor().compact(tasks.get(random.nextInt(tasks.size())));
-            } finally {
-                current.compactor().beforeEachStep(() -> {});
+                changed.remove(key);
+            } else {
+                String prefix = "v" + random.nextInt(4);
+                changed.put(key, Rows.text(prefix, random.nextInt(60) - 20));
             }
         }
+        return changed;
+    }
+
+    // ---- compacting ---------------------------------------------------------------------------
+
+    /** Answers one request, or all until every trace is one run, or what is due. */
+    void compact() {
+        TraceStore current = store();
+        Compactor compactor = current.compactor();
+        List<CompactionTask> tasks = current.compaction().waiting(Long.MAX_VALUE);
+        boolean all = tasks.isEmpty() || random.nextInt(4) == 0;
+        if (!all && random.nextInt(3) == 0) {
+            // so slow that others go on meanwhile
+            compactor.beforeEachStep(this::actMeanwhile);
+        }
+        try {
+            if (all) {
+                current.compact();
+                for (String name : current.names()) {
+                    assertTrue(current.find(name).orElseThrow().runCount() <= 1);
+                }
+            } else if (compactor.isRunning()) {
+                turn(compactor);
+            } else {
+                compactor.compact(tasks.get(random.nextInt(tasks.size())));
+            }
+        } finally {
+            compactor.beforeEachStep(() -> {});
+        }
+    }
+
+    /** Some of what a compactor does by itself, and some time that passes. */
+    private void turn(Compactor compactor) {
+        for (int i = random.nextInt(4); i >= 0; i--) {
+            if (!compactor.turn()) {
+                clock.advanceMillis(random.nextInt(3) == 0 ? LEASE_MILLIS : random.nextInt(40));
+            }
+            if (random.nextInt(50) == 0) {
+                clock.setBackMillis(random.nextInt(5000));
+                tally.add("clock set back", 1);
+            }
+        }
+        Throwable failure = compactor.failure();
+        if (failure != null && !(failure instanceof StoreException || isCrash(failure))) {
+            throw new AssertionError("a compaction failed otherwise than it may", failure);
+        }
+    }
+
+    private static boolean isCrash(Throwable failure) {
+        return failure instanceof SimulatedDisk.Crash;
     }
 
     private void actMeanwhile() {
+        if (random.nextBoolean()) {
+            return;
+        }
+        tally.add("slow compactor", 1);
         try {
             switch (random.nextInt(4)) {
-                case 0 -> read();
-                case 1 -> external();
-                default -> commit();
+                case 0 -> readers.act();
+                case 1 -> outsiders.act();
+                default -> {
+                    if (mayCommitMeanwhile()) {
+                        commit();
+                    }
+                }
             }
-        } catch (StoreException.Full | StoreException.NotPermitted e) {
+        } catch (StoreException.Full | StoreException.NotPermitted | StoreException.Behind e) {
             // others had no luck; the compaction may have
         }
     }
 
-    /**
-     * What others do who compact: ask, work, die, answer, late, twice or after a restart; and time
-     * passes.
-     */
-    void external() {
-        ExternalCompaction external = store().externalCompaction();
-        nowMillis += random.nextInt(6) == 0 ? LEASE_MILLIS : random.nextInt(50);
-        switch (random.nextInt(8)) {
-            case 0, 1 -> external.next().ifPresent(request -> requests.add(request.toBytes()));
-            case 2 -> {
-                Optional<CompactionRequest> request = external.next();
-                if (request.isPresent()) {
-                    work(request.get());
-                    answer(external, results.getLast());
-                }
-            }
-            case 3, 4 -> {
-                if (!requests.isEmpty()) {
-                    work(request(requests.get(random.nextInt(requests.size()))));
-                }
-            }
-            case 5 -> {
-                if (!requests.isEmpty()) {
-                    die(request(requests.get(random.nextInt(requests.size()))));
-                }
-            }
-            default -> {
-                if (!results.isEmpty()) {
-                    // the last ones, as a rule: the others are stale
-                    int back = random.nextInt(random.nextInt(3) == 0 ? results.size() : 1);
-                    answer(external, results.get(results.size() - 1 - back));
-                }
+    /** Whoever compacts here cannot be waited for here. */
+    private boolean mayCommitMeanwhile() {
+        for (int i = 0; i < size.traces; i++) {
+            Trace trace = find(i).orElse(null);
+            if (trace != null && trace.runCount() >= options.runsMax()) {
+                return false;
             }
         }
+        return true;
     }
 
-    private void work(CompactionRequest request) {
-        results.add(CompactionWorker.answer(disk, request, pager, "a" + attempts++).toBytes());
-    }
+    // ---- others who open ----------------------------------------------------------------------
 
-    /** A worker that ends half way. */
-    private void die(CompactionRequest request) {
-        String name = Names.compactionAttempt(request.fileId(), "a" + attempts++);
-        try (DiskFile file = disk.create(name)) {
-            file.append(ByteBuffer.wrap(new byte[random.nextInt(3000)]));
-        } catch (IOException e) {
-            // it dies earlier
-        }
-    }
-
-    private void answer(ExternalCompaction external, byte[] bytes) {
-        CompactionResult result;
-        try {
-            result = CompactionResult.ofBytes(bytes);
-        } catch (ManifestState.MalformedException e) {
-            throw new AssertionError(e);
-        }
-        ExternalCompaction.Answer answer = external.answer(result);
-        answers.merge(answer, 1, Integer::sum);
-        boolean listed = store().refersTo(result.fileId());
-        switch (answer) {
-            case APPLIED, REPEATED -> {
-                // it is there, or another compaction has taken its place
-            }
-            default -> assertFalse(listed, () -> answer + ", but it is there");
-        }
-    }
-
-    private static CompactionRequest request(byte[] bytes) {
-        try {
-            return CompactionRequest.ofBytes(bytes);
-        } catch (ManifestState.MalformedException e) {
-            throw new AssertionError(e);
-        }
-    }
-
-    /** Opens a reader, or lets one finish that has been open for a while. */
-    void read() {
-        if (readers.size() > 3 || (!readers.isEmpty() && random.nextBoolean())) {
-            Reader reader = readers.remove(random.nextInt(readers.size()));
-            try (TraceSnapshot snapshot = reader.snapshot()) {
-                check(snapshot, reader.trace());
+    /** Somebody opens the store who must not, or who may since the lock was lost. */
+    private void openASecondTime() {
+        TraceStore first = store();
+        if (random.nextBoolean() && !lockLost) {
+            try {
+                open(Mode.OPEN_OR_CREATE);
+                fail("a store was opened twice");
+            } catch (StoreException.Locked e) {
+                tally.add("second opener locked out", 1);
             }
             return;
         }
-        int trace = random.nextInt(TRACES);
-        store().find(name(trace))
-                .ifPresent(found -> readers.add(new Reader(found.snapshot(), trace)));
+        readers.close();
+        disk.forgetLocks();
+        lockLost = true;
+        TraceStore second = open(Mode.OPEN);
+        lockLost = false;
+        shutOut.add(first);
+        opened(second);
+        tally.add("second opener took over", 1);
+        try {
+            commit(first);
+            fail("a store that was shut out has acknowledged a commit");
+        } catch (StoreException.Stopped | StoreException.Full | StoreException.NotPermitted e) {
+            underWay = null;
+        }
+        checkContents();
     }
 
-    /** One thing that a user does. */
+    // ---- rot ----------------------------------------------------------------------------------
+
+    /** A bit changes while the store is closed: it is told of, or it does not matter. */
+    void rot() {
+        TraceState state = new TraceState();
+        if (!everOpened || !StoreDirectory.verify(disk, state).isWhole()) {
+            return;
+        }
+        List<String> names =
+                disk.files().stream().filter(name -> disk.bytes(name).length > 0).toList();
+        String name = names.get(random.nextInt(names.size()));
+        int offset = random.nextInt(disk.bytes(name).length);
+        int mask = 1 << random.nextInt(8);
+        disk.rot(name, offset, mask);
+        boolean isRead =
+                name.equals(StoreFile.NAME)
+                        || (name.startsWith(Names.BATCH_FOLDER + "/")
+                                && state.refersTo(
+                                        Names.batchId(
+                                                name.substring(Names.BATCH_FOLDER.length() + 1))));
+        boolean told = false;
+        try {
+            told = !TraceStore.verify(disk, pager, damage -> {}).isWhole();
+        } catch (StoreException.NotAStore | StoreException.NewerFormat e) {
+            // its first words
+            told = true;
+        }
+        String what = "a bit of " + name + " at " + offset;
+        assertTrue(told || !isRead, () -> what + " changed, and nobody says so");
+        tally.add(told ? "rot found" : "rot that does not matter", 1);
+        boolean refused = false;
+        try (TraceStore rotten = open(Mode.READ_ONLY)) {
+            // what can be read is right, and what cannot says so
+            State maybe = underWay;
+            List<State> visible = new ArrayList<>(states);
+            if (maybe != null && rotten.upper() == states.size() + 1) {
+                visible.add(maybe);
+            }
+            if (rotten.upper() == states.size() - 1 && isUnvouched(name)) {
+                visible.removeLast();
+                tally.add("rot taken for a torn end", 1);
+            }
+            try {
+                checkContents(rotten, visible, true);
+            } catch (StoreException.Damaged e) {
+                refused = true;
+            }
+        } catch (StoreException.Damaged | StoreException.NotAStore | StoreException.NewerFormat e) {
+            refused = true;
+        }
+        assertTrue(told || !refused, () -> what + " cannot be read, but verify finds it whole");
+        disk.rot(name, offset, mask);
+    }
+
+    /**
+     * The last record of a manifest is vouched for by what follows it, which is synced with the
+     * next record only: if that was lost, nobody can tell rot in it from a write that was torn. One
+     * sync for a commit does not buy more.
+     */
+    private boolean isUnvouched(String name) {
+        return ManifestFormat.fileNumber(name) >= 0 && (powerLost || refusals() > refusalsBefore);
+    }
+
+    /** How often the disk refused something. */
+    private long refusals() {
+        Map<Happened, Long> happened = disk.happened();
+        return happened.getOrDefault(Happened.FULL, 0L)
+                + happened.getOrDefault(Happened.DENIED, 0L)
+                + happened.getOrDefault(Happened.SYNC_FAILED, 0L);
+    }
+
+    // ---- a life -------------------------------------------------------------------------------
+
+    /** One thing that somebody does. */
     void act() {
-        switch (random.nextInt(10)) {
-            case 0 -> compact();
-            case 1 -> read();
-            case 2, 3, 4 -> external();
+        switch (random.nextInt(20)) {
+            case 0, 1, 2 -> compact();
+            case 3, 4, 5, 6 -> {
+                // they change nothing, and only several of them meet something
+                readers.act();
+                readers.act();
+            }
+            case 7, 8, 9 -> {
+                external();
+                external();
+            }
+            case 10 -> {
+                if (random.nextInt(4) == 0) {
+                    openASecondTime();
+                } else {
+                    external();
+                }
+            }
             default -> commit();
         }
+        readers.checkHolds();
+    }
+
+    private void external() {
+        clock.advanceMillis(random.nextInt(6) == 0 ? LEASE_MILLIS : random.nextInt(50));
+        outsiders.act();
     }
 
     /** The same by one who goes on after a failure as far as the store allows it. */
     void actOrGoOn() {
         try {
             act();
-        } catch (StoreException.Full | StoreException.NotPermitted e) {
+        } catch (StoreException.Full | StoreException.NotPermitted | StoreException.Behind e) {
             checkContents();
         } catch (StoreException.Stopped e) {
             // what was not acknowledged is not shown, whatever became of it on the disk
@@ -329,15 +542,30 @@ final class TraceHistory {
         }
     }
 
-    private void closeReaders() {
-        for (Reader reader : readers) {
-            try {
-                reader.snapshot().close();
-            } catch (SimulatedDisk.Crash e) {
-                // what it would have deleted stays
-            }
+    /** From opening to the end of a process, in order or not; then power may be lost. */
+    void live(Fault first) {
+        Fault kind = first;
+        for (int i = random.nextInt(4); i > 0; i--) {
+            disk.failAt(disk.steps() + random.nextLong(20L + 8L * size.actsMax), kind);
+            Fault[] kinds = Fault.values();
+            kind = kinds[random.nextInt(kinds.length)];
         }
-        readers.clear();
+        try {
+            clock.whileWaiting(this::whileWaiting);
+            open();
+            for (int i = random.nextInt(size.actsMax); i > 0; i--) {
+                actOrGoOn();
+            }
+            if (random.nextInt(3) == 0) {
+                close();
+            }
+        } catch (SimulatedDisk.Crash
+                | StoreException.Stopped
+                | StoreException.Full
+                | StoreException.NotPermitted e) {
+            // goes down, then
+        }
+        restart();
     }
 
     void close() {
@@ -346,20 +574,44 @@ final class TraceHistory {
         boolean readersFirst = random.nextBoolean();
         try {
             if (readersFirst) {
-                closeReaders();
+                readers.close();
             }
+            for (TraceStore other : shutOut) {
+                closeShutOut(other);
+            }
+            shutOut.clear();
             if (current != null) {
+                tally(current.compactionStats());
                 current.close();
             }
         } finally {
-            closeReaders();
+            readers.close();
         }
         assertNothingOut();
+    }
+
+    private static void closeShutOut(TraceStore other) {
+        try {
+            other.close();
+        } catch (StoreException.Stopped | SimulatedDisk.Crash e) {
+            // now it knows
+        }
+    }
+
+    private void tally(CompactionStats stats) {
+        tally.add("compaction applied", stats.applied());
+        tally.add("compaction refused", stats.refused());
+        tally.add("compaction failed", stats.failures());
+        tally.add("compaction tried again", stats.retries());
+        tally.add("large compaction paused for a small one", stats.interruptions());
+        tally.add("compaction of two runs above the bound", stats.memoryViolations());
+        tally.add("lease of others expired", stats.external().expired());
     }
 
     /** The process or the machine goes down, whatever state it was in, and comes up again. */
     void restart() {
         disk.goDown();
+        lockLost = false;
         // a process that dies takes its memory with it
         try {
             close();
@@ -368,6 +620,7 @@ final class TraceHistory {
         }
         assertNothingOut();
         if (random.nextBoolean()) {
+            powerLost = true;
             disk.losePower();
         } else {
             disk.killProcess();
@@ -392,10 +645,11 @@ final class TraceHistory {
     void finish() {
         disk.failNoMore();
         // whoever was asked is not waited for any more
-        nowMillis += LEASE_MILLIS;
-        open();
+        clock.advanceMillis(LEASE_MILLIS);
+        opened(open(Mode.OPEN_OR_CREATE));
+        checkContents(store(), states, true);
         store().compact();
-        checkContents();
+        checkContents(store(), states, true);
         long parts = 0;
         for (String name : store().names()) {
             try (TraceSnapshot snapshot = store().find(name).orElseThrow().snapshot()) {
@@ -410,5 +664,6 @@ final class TraceHistory {
                 () -> disk.files().toString());
         close();
         checkWhole();
+        disk.happened().forEach(tally::add);
     }
 }

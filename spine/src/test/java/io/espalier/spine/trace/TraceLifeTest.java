@@ -36,7 +36,10 @@ import org.junit.jupiter.api.io.TempDir;
 class TraceLifeTest {
 
     private static final TraceStoreOptions BY_HAND =
-            TraceStoreOptions.defaults().withCompaction(false).withChunkBytes(400);
+            TraceStoreOptions.defaults()
+                    .withCompaction(false)
+                    .withRunsMax(Integer.MAX_VALUE)
+                    .withChunkBytes(400);
 
     @TempDir Path folder = Path.of("");
 
