@@ -51,6 +51,15 @@ final class UpdateSorter implements AutoCloseable {
     private Column vals = keys;
     private Column times = keys;
 
+    /** Whether all of a row are three longs at most, some of them the same in all rows. */
+    private boolean areLongs;
+
+    // the rows of a group of these, in order: what each of them is, and its word
+    private final long[] groupKeys = new long[INSERTION_MAX];
+    private final long[] groupVals = new long[INSERTION_MAX];
+    private final long[] groupTimes = new long[INSERTION_MAX];
+    private final long[] groupWords = new long[INSERTION_MAX];
+
     private long at;
     private long spareAt;
     private int count;
@@ -93,6 +102,7 @@ final class UpdateSorter implements AutoCloseable {
         rowBits = words.rowBits();
         bitsBelowKeys = words.bitsBelowKeys();
         bitsBelowVals = words.bitsBelowVals();
+        areLongs = isLong(keys) && (isLong(vals) || vals.isConstant()) && isLong(times);
         long found = radix.sort(segment, at, spareAt, count, rowBits, rowBits + words.bits());
         if (found != at) {
             spareAt = at;
@@ -101,6 +111,10 @@ final class UpdateSorter implements AutoCloseable {
         if (!complete) {
             refineAll();
         }
+    }
+
+    private static boolean isLong(Column column) {
+        return column.kind() == ColumnType.Kind.LONG;
     }
 
     private void refineAll() {
@@ -306,11 +320,64 @@ final class UpdateSorter implements AutoCloseable {
     }
 
     private void refineGroup(int from, int to, int field, long depth) {
-        if (to - from <= INSERTION_MAX) {
-            insert(from, to, field, depth);
-        } else {
+        if (to - from > INSERTION_MAX) {
             push(from, to, field, depth);
+        } else if (areLongs) {
+            insertLongs(from, to);
+        } else {
+            insert(from, to, field, depth);
         }
+    }
+
+    /**
+     * Sorts rows of longs and sets the levels: each is read once and finds its place among those
+     * before it, which are at hand. What runs have at different times is many such groups.
+     */
+    private void insertLongs(int from, int to) {
+        int size = to - from;
+        long valsAt = vals.isConstant() ? -1 : vals.data();
+        long timesAt = times.isConstant() ? -1 : times.data();
+        for (int i = 0; i < size; i++) {
+            long word = Words.getLong(segment, at, (long) from + i);
+            long row = word & rowMask();
+            long key = keys.longAt(row);
+            long val = valsAt == -1 ? 0 : Words.getLong(segment, valsAt, row);
+            long time = timesAt == -1 ? 0 : Words.getLong(segment, timesAt, row) ^ Words.FLIP;
+            int place = i;
+            while (place > 0 && isAbove(place - 1, key, val, time)) {
+                groupKeys[place] = groupKeys[place - 1];
+                groupVals[place] = groupVals[place - 1];
+                groupTimes[place] = groupTimes[place - 1];
+                groupWords[place] = groupWords[place - 1];
+                place--;
+            }
+            groupKeys[place] = key;
+            groupVals[place] = val;
+            groupTimes[place] = time;
+            groupWords[place] = word;
+        }
+        Words.setLong(segment, at, from, groupWords[0]);
+        for (int i = 1; i < size; i++) {
+            Words.setLong(segment, at, (long) from + i, groupWords[i]);
+            byte level =
+                    groupKeys[i] != groupKeys[i - 1]
+                            ? NEW_KEY
+                            : groupVals[i] != groupVals[i - 1]
+                                    ? NEW_VAL
+                                    : groupTimes[i] != groupTimes[i - 1] ? NEW_TIME : EQUAL;
+            segment.set(Layouts.BYTE, levelsAt + from + i, level);
+        }
+    }
+
+    /** Whether a row of the group is above another one. */
+    private boolean isAbove(int place, long key, long val, long time) {
+        if (groupKeys[place] != key) {
+            return groupKeys[place] > key;
+        }
+        if (groupVals[place] != val) {
+            return groupVals[place] > val;
+        }
+        return groupTimes[place] > time;
     }
 
     /** Sorts by whole comparisons from {@code depth} of {@code field} on, and sets the levels. */

@@ -22,6 +22,11 @@ final class MemoryWatch implements AutoCloseable {
     private static final Pattern HEADING = Pattern.compile("[0-9a-f]+-[0-9a-f]+ ");
 
     private static final long EVERY_MILLIS = 25;
+    private static final long NANOS_PER_MILLI = 1_000_000;
+
+    /** A look takes as long as there are pages; it must not slow what it looks at. */
+    private static final long REST_PER_LOOK = 50;
+
     private static final int KIB_BITS = 10;
 
     private final long from;
@@ -49,8 +54,10 @@ final class MemoryWatch implements AutoCloseable {
     private void watch() {
         try {
             while (!ended && Files.isReadable(MAPPINGS)) {
+                long started = System.nanoTime();
                 peakBytes = Math.max(peakBytes, bytes(Files.readAllLines(MAPPINGS)));
-                Thread.sleep(EVERY_MILLIS);
+                long lookMillis = (System.nanoTime() - started) / NANOS_PER_MILLI;
+                Thread.sleep(Math.max(EVERY_MILLIS, REST_PER_LOOK * lookMillis));
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);

@@ -27,6 +27,11 @@ import java.nio.file.Path;
  */
 public final class PagingRun {
 
+    /** From here on a budget is none. */
+    private static final long BUDGETED_MAX = 1L << 50;
+
+    private static final long WARM_BYTES = 64L << 20;
+
     private PagingRun() {}
 
     /**
@@ -56,7 +61,7 @@ public final class PagingRun {
             PrintStream out)
             throws IOException {
         PagerOptions options = PagerOptions.in(spill).withCodecPolicy(CodecPolicy.always(codec));
-        try (NativeMemory memory = NativeMemory.open();
+        try (NativeMemory memory = NativeMemory.open(memoryOptions(budgetBytes));
                 Pager pager = Pager.open(memory, new MemoryBudget(budgetBytes), options);
                 MergeBatcher batcher = new MergeBatcher(pager, PagingWorkload.TYPE);
                 MemoryWatch watch = new MemoryWatch(memory.segment())) {
@@ -88,6 +93,12 @@ public final class PagingRun {
             out.println("native_rss_bytes_peak=" + watch.peakBytes());
             out.println("rss_bytes_peak=" + residentBytesPeak());
         }
+    }
+
+    /** Where nothing is short of memory, what merges free in bursts stays for what they make. */
+    private static NativeMemory.Options memoryOptions(long budgetBytes) {
+        NativeMemory.Options options = NativeMemory.Options.defaults();
+        return budgetBytes < BUDGETED_MAX ? options : options.withWarmBytes(WARM_BYTES);
     }
 
     /** Reads what a seal gives out and lets each chunk go; how many updates there were. */
