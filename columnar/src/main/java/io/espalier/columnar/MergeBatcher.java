@@ -62,8 +62,6 @@ public final class MergeBatcher implements AutoCloseable {
     /** When less than this part of the staging limit is left, it counts as reached. */
     private static final long SLACK_PART = 64;
 
-    private static final long FUEL_MAX = 1L << 16;
-
     /**
      * What a batcher holds and has done.
      *
@@ -89,17 +87,13 @@ public final class MergeBatcher implements AutoCloseable {
     private final Pager pager;
     private final TrieType type;
     private final long stagedBytesMax;
-    private final long targetBytes;
     private final BatcherChains chains;
-    private final RoomCharge room;
     private final UpdateBuffer staged;
     private final BatcherChain output;
-    private @Nullable BatcherJob job;
-    private @Nullable Throwable broken;
+    private final BatcherWork work;
     private long forms;
     private long merges;
     private long seals;
-    private boolean closed;
 
     /** How many bytes may certainly be staged; 0 also when there is work to go on with. */
     private long stagedRoom;
@@ -137,13 +131,12 @@ public final class MergeBatcher implements AutoCloseable {
         this.pager = pager;
         this.type = type;
         this.stagedBytesMax = stagedBytesMax;
-        this.targetBytes = targetBytes;
         this.chains =
                 new BatcherChains(
                         new MergeRule(stagedBytesMax, targetBytes, pager.budget().totalBytes()));
-        this.room = new RoomCharge(pager.budget());
         this.staged = new UpdateBuffer(pager.memory(), type);
         this.output = new BatcherChain(pager.memory(), type, targetBytes);
+        this.work = new BatcherWork(pager.budget(), chains, staged, output);
     }
 
     private static long stagedBytesMax(long budgetBytes) {
@@ -276,8 +269,8 @@ public final class MergeBatcher implements AutoCloseable {
 
     private void findRoom() {
         stagedRoom = 0;
-        resume();
-        chargeRoom(0);
+        work.resume();
+        work.chargeRoom(0);
         if (stagedBytesMax - staged.sizeBytes() < stagedBytesMax / SLACK_PART) {
             flush();
         }
@@ -287,14 +280,14 @@ public final class MergeBatcher implements AutoCloseable {
     /** Forms what is staged and merges chains as far as is due. */
     public void flush() {
         stagedRoom = 0;
-        resume();
+        work.resume();
         form();
         mergeWhatIsDue();
     }
 
     /** Whether nothing is held. */
     public boolean isEmpty() {
-        return staged.count() == 0 && chains.isEmpty() && job == null;
+        return staged.count() == 0 && chains.isEmpty() && work.isIdle();
     }
 
     /** How many bytes are held, staged or chained, resident or paged. */
@@ -305,14 +298,8 @@ public final class MergeBatcher implements AutoCloseable {
     /** Forgets everything that is held; the batcher can be used on, also if it was broken. */
     public void clear() {
         stagedRoom = 0;
-        broken = null;
         staged.clear();
-        BatcherJob stopped = job;
-        if (stopped != null) {
-            job = null;
-            stopped.close();
-            output.drop();
-        }
+        work.drop();
         chains.close();
     }
 
@@ -321,10 +308,10 @@ public final class MergeBatcher implements AutoCloseable {
      * gave out and was not used. The batch belongs to the batcher afterwards, also if this throws.
      */
     public void giveBack(Batch chain) {
-        if (closed || broken != null) {
+        if (!work.isUsable()) {
             chain.close();
         }
-        checkUsable();
+        work.checkUsable();
         chains.push(chain, 0);
         flush();
     }
@@ -348,8 +335,8 @@ public final class MergeBatcher implements AutoCloseable {
             }
         }
         forms++;
-        chargeRoom(0);
-        run(BatcherJob.handOver(pager, sink, lower));
+        work.chargeRoom(0);
+        work.run(BatcherJob.handOver(pager, sink, lower));
     }
 
     // ---- merging ------------------------------------------------------------------------------
@@ -370,66 +357,7 @@ public final class MergeBatcher implements AutoCloseable {
             }
         }
         merges++;
-        run(merge);
-    }
-
-    /** Works a job off and takes its chains in; if it fails, it stays to be resumed. */
-    private void run(BatcherJob next) {
-        job = next;
-        work(next, false);
-        job = null;
-        chains.push(next.takeShipped(), next.depth());
-        chains.push(next.takeKept(), next.depth());
-    }
-
-    /** Works a job off, or until it has something to give out. */
-    private void work(BatcherJob next, boolean untilShipped) {
-        long fuel = fuelFor(next);
-        boolean more = true;
-        try {
-            while (more && !(untilShipped && next.hasShipped())) {
-                more = next.step(fuel);
-                chargeRoom(next.heldBytes());
-            }
-        } catch (RuntimeException | Error e) {
-            if (!next.isResumable()) {
-                broken = e;
-            }
-            throw e;
-        }
-    }
-
-    private void chargeRoom(long jobBytes) {
-        room.set(staged.heldBytes() + output.heldBytes() + jobBytes);
-    }
-
-    /** About as many updates as a chunk has: what may be built before the pager is asked again. */
-    private long fuelFor(BatcherJob next) {
-        long bytes = Math.max(1, next.inputBytes());
-        long updates = Math.max(1, next.inputUpdates());
-        return Math.clamp(Math.round((double) targetBytes / bytes * updates), 1, FUEL_MAX);
-    }
-
-    /** Finishes what a failure stopped. */
-    private void resume() {
-        checkUsable();
-        BatcherJob stopped = job;
-        if (stopped != null) {
-            run(stopped);
-        }
-    }
-
-    private void checkUsable() {
-        if (closed) {
-            throw new IllegalStateException("the merge batcher is closed; open another one");
-        }
-        if (broken != null) {
-            throw new IllegalStateException(
-                    "merge batcher failed earlier ("
-                            + broken.getMessage()
-                            + ") and can only be closed",
-                    broken);
-        }
+        work.run(merge);
     }
 
     // ---- sealing ------------------------------------------------------------------------------
@@ -460,7 +388,7 @@ public final class MergeBatcher implements AutoCloseable {
         if (split == null) {
             return new Batch(type);
         }
-        work(split, false);
+        work.work(split, false);
         endSeal(split);
         return split.takeShipped();
     }
@@ -488,13 +416,13 @@ public final class MergeBatcher implements AutoCloseable {
 
     /** The next chunk that a seal ships; null at its end. */
     @Nullable Chunk nextOf(BatcherJob split) {
-        checkUsable();
-        if (job != split) {
+        work.checkUsable();
+        if (!work.isUnderWay(split)) {
             throw new IllegalStateException(
                     "the merge batcher was used during a seal; what the seal had not given out is"
                             + " in the batcher again: seal it once more");
         }
-        work(split, true);
+        work.work(split, true);
         if (split.hasShipped()) {
             return split.nextShipped();
         }
@@ -504,7 +432,7 @@ public final class MergeBatcher implements AutoCloseable {
     }
 
     private void endSeal(BatcherJob split) {
-        job = null;
+        work.end(split);
         chains.push(split.takeKept(), split.depth());
         chains.sort();
         seals++;
@@ -514,7 +442,7 @@ public final class MergeBatcher implements AutoCloseable {
     private @Nullable BatcherJob split(Antichain frontier, boolean passing) {
         frontier.checkType(type.time());
         stagedRoom = 0;
-        resume();
+        work.resume();
         form();
         BatcherChains.Taken excess = chains.takeExcess();
         if (excess != null) {
@@ -533,7 +461,7 @@ public final class MergeBatcher implements AutoCloseable {
                 chains.putBack(early);
             }
         }
-        job = split;
+        work.start(split);
         return split;
     }
 
@@ -557,10 +485,7 @@ public final class MergeBatcher implements AutoCloseable {
         Antichain.Builder least = Antichain.builder(type.time());
         least.insertAll(staged.frontier());
         chains.addLower(least);
-        BatcherJob stopped = job;
-        if (stopped != null) {
-            least.insertAll(stopped.lower());
-        }
+        work.addLower(least);
         return least.build();
     }
 
@@ -591,13 +516,12 @@ public final class MergeBatcher implements AutoCloseable {
     /** Drops everything that is held. */
     @Override
     public void close() {
-        if (closed) {
+        if (work.isClosed()) {
             return;
         }
-        closed = true;
         clear();
         output.close();
         staged.close();
-        room.close();
+        work.close();
     }
 }

@@ -19,7 +19,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.Map;
 import java.util.NavigableSet;
 import java.util.Random;
 import java.util.SortedMap;
@@ -87,8 +86,7 @@ final class SoakEpisode {
     private final List<Held> live = new ArrayList<>();
     private final List<Walk> walks = new ArrayList<>();
     private final List<Pinned> pins = new ArrayList<>();
-    private MergeBatcher batcher;
-    private final SortedMap<Row, Diff> batched = new TreeMap<>();
+    private final SoakBatcher batcher;
 
     private int operations;
     private int refused;
@@ -115,11 +113,7 @@ final class SoakEpisode {
                                 .withWriters(random.nextInt(3), 1 + random.nextInt(4))
                                 .withPrefetchBytes(random.nextInt(2) * 50_000L)
                                 .withCodecPolicy(CodecPolicy.always(codec)));
-        this.batcher = newBatcher();
-    }
-
-    private MergeBatcher newBatcher() {
-        return new MergeBatcher(pager, type, 3000, 800);
+        this.batcher = new SoakBatcher(random, type, pager, disk);
     }
 
     int operations() {
@@ -127,11 +121,11 @@ final class SoakEpisode {
     }
 
     int refused() {
-        return refused;
+        return refused + batcher.refused();
     }
 
     int damaged() {
-        return damaged;
+        return damaged + batcher.damaged();
     }
 
     long faults() {
@@ -159,8 +153,8 @@ final class SoakEpisode {
             case 10 -> openWalk();
             case 11, 12 -> walk();
             case 13 -> pin();
-            case 14 -> add();
-            case 15 -> seal();
+            case 14 -> batcher.add();
+            case 15 -> seal(pick(4));
             case 16 -> pageOut();
             case 17 -> resize();
             case 18 -> disk.setFailing(new int[] {0, 0, 30, 200, 900}[random.nextInt(5)]);
@@ -500,86 +494,11 @@ final class SoakEpisode {
 
     // ---- the batcher --------------------------------------------------------------------------
 
-    private void add() {
-        for (int i = pick(200); i > 0; i--) {
-            Datum key = Tries.datum(type.key(), pick(60), false);
-            Datum val = Tries.datum(type.val(), pick(3), false);
-            int time = pick(3);
-            if (type.diff() == DiffType.COUNT) {
-                long diff = pick(5) - 2L;
-                if (batcherDid(() -> addCount(key, val, time, diff)) && diff != 0) {
-                    Tries.fold(
-                            type,
-                            batched,
-                            new Row(key, val, time),
-                            new Diff(diff, Tries.datum("")));
-                }
-            } else if (type.equals(TrieType.BYTES_UPSERTS)) {
-                // equal orders are equal upserts, here and where rows are formed
-                long order = 10L + pick(5);
-                byte[] payload = Tries.datum("p" + order).bytes();
-                if (batcherDid(
-                        () ->
-                                batcher.upsert(
-                                        key.bytes(),
-                                        0,
-                                        key.bytes().length,
-                                        time,
-                                        order,
-                                        payload[0],
-                                        payload,
-                                        1,
-                                        payload.length - 1))) {
-                    Tries.fold(
-                            type,
-                            batched,
-                            new Row(key, val, time),
-                            new Diff(order, new Datum(ColumnType.BYTES, payload)));
-                }
-            }
+    private void seal(long upper) {
+        SoakBatcher.Sealed sealed = batcher.seal(upper);
+        if (sealed != null) {
+            check(keep(sealed.batch(), sealed.rows()));
         }
-        if (type.diff() == DiffType.COUNT) {
-            batched.values().removeIf(d -> d.number() == 0);
-        }
-    }
-
-    private void addCount(Datum key, Datum val, long time, long diff) {
-        byte[] k = key.bytes();
-        byte[] v = val.bytes();
-        batcher.add(k, 0, k.length, v, 0, v.length, time, diff);
-    }
-
-    /** Asks the batcher for something; if the disk lost some of it, all of it is forgotten. */
-    private boolean batcherDid(Runnable operation) {
-        try {
-            operation.run();
-            return true;
-        } catch (SpillException e) {
-            assertTrue(disk.faults() > 0, e.toString());
-            refused++;
-        } catch (DamagedPageException e) {
-            assertTrue(disk.rotten() > 0, e.toString());
-            damaged++;
-            batcher.close();
-            batcher = newBatcher();
-            batched.clear();
-        }
-        return false;
-    }
-
-    private void seal() {
-        long upper = pick(4);
-        batcherDid(() -> {
-            Batch batch = batcher.seal(upper);
-            SortedMap<Row, Diff> early = new TreeMap<>();
-            for (Map.Entry<Row, Diff> entry : batched.entrySet()) {
-                if (Long.compareUnsigned(entry.getKey().time(), upper) < 0) {
-                    early.put(entry.getKey(), entry.getValue());
-                }
-            }
-            batched.keySet().removeAll(early.keySet());
-            check(keep(batch, early));
-        });
     }
 
     // ---- the pager ----------------------------------------------------------------------------
@@ -605,7 +524,7 @@ final class SoakEpisode {
         attempt(pager::relieve);
         List<Held> all = new ArrayList<>(live);
         all.forEach(this::check);
-        batcherDid(() -> check(keepSealed()));
+        seal(MergeBatcher.NO_TIME);
         List<Runnable> closing = new ArrayList<>();
         for (Held held : live) {
             closing.add(held.batch::close);
@@ -619,9 +538,5 @@ final class SoakEpisode {
         pager.close();
         assertEquals(0, budget.usedBytes(), "bytes of the budget left");
         assertEquals(0, memory.stats().leases(), "leases left");
-    }
-
-    private Held keepSealed() {
-        return keep(batcher.seal(MergeBatcher.NO_TIME), new TreeMap<>(batched));
     }
 }
