@@ -5,8 +5,10 @@ import io.espalier.memory.NativeMemory;
 import io.espalier.pager.Pager;
 import io.espalier.pager.PagerOptions;
 import io.espalier.spine.trace.Commit;
+import io.espalier.spine.trace.OutOfHistoryException;
 import io.espalier.spine.trace.StoreDirectory;
 import io.espalier.spine.trace.Trace;
+import io.espalier.spine.trace.TraceListener;
 import io.espalier.spine.trace.TraceSnapshot;
 import io.espalier.spine.trace.TraceStore;
 import io.espalier.spine.trace.TraceStoreOptions;
@@ -230,6 +232,49 @@ final class NativeStore implements Store {
     }
 
     @Override
+    public StoreListener listen(List<Table> followed, long sinceEpoch) {
+        List<Table> all = List.copyOf(followed);
+        if (all.isEmpty()) {
+            throw new IllegalArgumentException("no table to listen to; give one at least");
+        }
+        for (Table table : all) {
+            if (!(table instanceof NativeTable ours) || !ours.isOf(this)) {
+                throw new IllegalArgumentException(
+                        "table " + table.name() + " is not of this store; take it from table()");
+            }
+        }
+        return readers.open(() -> openListener(all, sinceEpoch), StoreListener::close);
+    }
+
+    private NativeListener openListener(List<Table> followed, long sinceEpoch) {
+        List<Trace> sources = followed.stream().map(table -> traceToWrite(table.name())).toList();
+        if (sinceEpoch < 0) {
+            throw notKnown(sources, followed, sinceEpoch);
+        }
+        try {
+            TraceListener listener =
+                    Failures.translate(() -> traces.listen(sources, sinceEpoch + 1));
+            return new NativeListener(readers, memory, listener, followed);
+        } catch (OutOfHistoryException e) {
+            throw notKnown(sources, followed, sinceEpoch);
+        }
+    }
+
+    private StoreException.OutOfHistory notKnown(
+            List<Trace> sources, List<Table> followed, long sinceEpoch) {
+        return new StoreException.OutOfHistory(
+                "the changes of "
+                        + followed.stream().map(Table::name).toList()
+                        + " since epoch "
+                        + sinceEpoch
+                        + " are not all known; give one of "
+                        + sources.stream().mapToLong(Trace::since).max().orElse(0)
+                        + " to "
+                        + lastEpoch()
+                        + ", and scan the tables as of it for what was before");
+    }
+
+    @Override
     public void rollback() {
         checkOpen();
         synchronized (tables) {
@@ -260,6 +305,7 @@ final class NativeStore implements Store {
                 List<StoreStats.PartStats> parts = new ArrayList<>();
                 long updates = 0;
                 long bytes = 0;
+                Trace.Held held = trace.held();
                 for (TraceSnapshot.Part part : snapshot.parts()) {
                     parts.add(
                             new StoreStats.PartStats(
@@ -281,7 +327,9 @@ final class NativeStore implements Store {
                                 snapshot.since(),
                                 snapshot.upper(),
                                 parts,
-                                StatsSections.batches(trace.flatSpine())));
+                                StatsSections.batches(trace.flatSpine()),
+                                held.count(),
+                                held.firstEpoch()));
             }
         }
         return StatsSections.of(directory, lastEpoch(), all, memory, pager, traces);

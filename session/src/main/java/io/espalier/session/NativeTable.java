@@ -9,6 +9,7 @@ import io.espalier.spine.trace.Trace;
 import io.espalier.spine.trace.TraceSnapshot;
 import io.espalier.upsert.UpsertOperator;
 import java.lang.foreign.MemorySegment;
+import java.util.Collection;
 import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -125,6 +126,10 @@ final class NativeTable implements Table {
         }
         epoch = store.nextEpoch();
         return current;
+    }
+
+    boolean isOf(NativeStore other) {
+        return store == other;
     }
 
     boolean isDirty() {
@@ -266,6 +271,31 @@ final class NativeTable implements Table {
                 return size;
             } finally {
                 store.lookUps().giveBack(lookUp, whole);
+            }
+        }
+    }
+
+    @Override
+    public RowCursor getAll(Collection<byte[]> keys) {
+        keys.forEach(key -> Limits.checkKeySize(key.length));
+        return store.readers().open(() -> openBulk(keys));
+    }
+
+    private RowCursor openBulk(Collection<byte[]> keys) {
+        TraceSnapshot snapshot = snapshot();
+        if (snapshot == null) {
+            return new EmptyCursor(store.readers(), memory.segment());
+        }
+        boolean done = false;
+        try {
+            RowCursor cursor =
+                    Failures.translate(
+                            () -> new BulkCursor(store.readers(), memory, snapshot, keys));
+            done = true;
+            return cursor;
+        } finally {
+            if (!done) {
+                snapshot.close();
             }
         }
     }

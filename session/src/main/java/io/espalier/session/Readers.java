@@ -1,13 +1,15 @@
 package io.espalier.session;
 
-import java.util.Set;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.StampedLock;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
- * Who reads a store: the calls under way, and the cursors that are open. Closing the store waits
- * for the calls, ends the cursors, and lets nobody in any more.
+ * Who reads a store: the calls under way, and the cursors and listeners that are open. Closing the
+ * store waits for the calls, ends what is open, and lets nobody in any more.
  */
 final class Readers {
 
@@ -16,7 +18,8 @@ final class Readers {
     /** Held for reading by calls, for writing by the end. */
     private final StampedLock gate = new StampedLock();
 
-    private final Set<RowCursor> cursors = ConcurrentHashMap.newKeySet();
+    /** What is open, and how it is closed. */
+    private final Map<Object, Runnable> open = new ConcurrentHashMap<>();
 
     private volatile boolean closed;
 
@@ -44,16 +47,21 @@ final class Readers {
 
     /** Opens a cursor that is closed with the store, unless it was {@link #left} before. */
     <C extends RowCursor> C open(Supplier<C> opening) {
+        return open(opening, RowCursor::close);
+    }
+
+    /** The same of anything that is open for a while. */
+    <R> R open(Supplier<R> opening, Consumer<R> closing) {
         return call(() -> {
-            C cursor = opening.get();
-            cursors.add(cursor);
-            return cursor;
+            R opened = opening.get();
+            open.put(opened, () -> closing.accept(opened));
+            return opened;
         });
     }
 
-    /** A cursor is closed. */
-    void left(RowCursor cursor) {
-        cursors.remove(cursor);
+    /** It is closed. */
+    void left(Object opened) {
+        open.remove(opened);
     }
 
     /** Ends everything; false if that was done before. */
@@ -67,7 +75,7 @@ final class Readers {
         } finally {
             gate.unlockWrite(stamp);
         }
-        cursors.forEach(RowCursor::close);
+        List.copyOf(open.values()).forEach(Runnable::run);
         return true;
     }
 }

@@ -85,6 +85,22 @@ public interface Store extends AutoCloseable {
     /** The last committed epoch; 0 if there is none yet. */
     long epoch();
 
+    /**
+     * Follows tables: gives every committed epoch after {@code sinceEpoch} in which one of them
+     * changed, with the exact changes of all of them, and then waits for the next ones. The caller
+     * closes it.
+     *
+     * <p>To begin with everything: read {@link #epoch()}, {@linkplain Table#scan scan} as of it,
+     * and listen since it.
+     *
+     * @param tables of this store, at least one; one that does not exist yet is listened to as well
+     * @param sinceEpoch the last epoch that the caller has seen; {@link #epoch()} for what is yet
+     *     to come
+     * @throws StoreException.OutOfHistory if one of the tables cannot tell its changes since then
+     *     any more, or the epoch is above {@link #epoch()}
+     */
+    StoreListener listen(List<Table> tables, long sinceEpoch);
+
     /** What is inside, now. */
     StoreStats stats();
 

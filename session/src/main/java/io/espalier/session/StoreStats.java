@@ -43,6 +43,9 @@ public record StoreStats(
      * @param parts its durable parts, from the oldest to the newest
      * @param batches the batches of its spine, which the parts lie in, from the oldest to the
      *     newest
+     * @param holds how many readers keep epochs of it apart: listeners, and holds of the trace
+     * @param heldFrom the first epoch that one of them keeps, so that it cannot be folded; -1 if
+     *     none does
      */
     public record TableStats(
             String name,
@@ -51,7 +54,9 @@ public record StoreStats(
             long since,
             long upper,
             List<PartStats> parts,
-            List<BatchStats> batches) {
+            List<BatchStats> batches,
+            long holds,
+            long heldFrom) {
 
         public TableStats {
             parts = List.copyOf(parts);

@@ -4,6 +4,7 @@
  * <p>Read in this order: {@link io.espalier.session.Store}, a directory whose tables change in
  * epochs; {@link io.espalier.session.Table}, one of them; {@link io.espalier.session.RowCursor} and
  * {@link io.espalier.session.ChangeCursor}, its rows and their differences; {@link
+ * io.espalier.session.StoreListener}, which follows several tables as they change; {@link
  * io.espalier.session.StoreStats}, a look inside. {@link io.espalier.session.Limits} says what is
  * accepted, {@link io.espalier.session.StoreException} what can go wrong.
  *

@@ -58,8 +58,16 @@ final class StatsReport {
                 .append(", readable as of epochs ")
                 .append(table.since())
                 .append(" to ")
-                .append(table.upper() - 1)
-                .append('\n');
+                .append(table.upper() - 1);
+        if (table.holds() > 0) {
+            text.append(", ")
+                    .append(table.holds())
+                    .append(table.holds() == 1 ? " reader holds" : " readers hold")
+                    .append(" epochs from ")
+                    .append(table.heldFrom())
+                    .append(" on");
+        }
+        text.append('\n');
         if (!table.parts().isEmpty()) {
             TextTable parts =
                     new TextTable("  ")
@@ -154,6 +162,8 @@ final class StatsReport {
         json.put("bytes", table.bytes());
         json.put("since", table.since());
         json.put("upper", table.upper());
+        json.put("holds", table.holds());
+        json.put("heldFrom", table.heldFrom());
         List<Object> parts = new ArrayList<>();
         for (PartStats part : table.parts()) {
             Map<String, Object> of = new LinkedHashMap<>();

@@ -7,6 +7,7 @@ import io.espalier.session.Problem;
 import io.espalier.session.RowCursor;
 import io.espalier.session.Store;
 import io.espalier.session.StoreException;
+import io.espalier.session.StoreListener;
 import io.espalier.session.StoreOptions;
 import io.espalier.session.StoreStats;
 import io.espalier.session.Table;
@@ -17,6 +18,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
@@ -185,6 +187,11 @@ final class FakeStores implements Stores {
         }
 
         @Override
+        public StoreListener listen(List<Table> tables, long sinceEpoch) {
+            throw new UnsupportedOperationException("no command listens");
+        }
+
+        @Override
         public StoreStats stats() {
             List<StoreStats.TableStats> stats = new ArrayList<>();
             content.tables.forEach((name, changes) ->
@@ -213,7 +220,9 @@ final class FakeStores implements Stores {
                                                     12,
                                                     1_700_000_000_000L),
                                             new StoreStats.BatchStats(
-                                                    "[2-3][1][2][0] 1/0", 2, 1, 0, 12, -1)))));
+                                                    "[2-3][1][2][0] 1/0", 2, 1, 0, 12, -1)),
+                                    2,
+                                    4)));
             return new StoreStats(
                     directory,
                     1,
@@ -247,6 +256,11 @@ final class FakeStores implements Stores {
         FakeTable(String name, FakeStore store) {
             this.name = name;
             this.store = store;
+        }
+
+        @Override
+        public RowCursor getAll(Collection<byte[]> keys) {
+            throw new UnsupportedOperationException("no command gets several keys");
         }
 
         @Override

@@ -197,7 +197,7 @@ class ReadCommandsTest {
                 format version  1
                 epoch           1
 
-                table default: 1 updates, 5.0 MiB, readable as of epochs 0 to 1
+                table default: 1 updates, 5.0 MiB, readable as of epochs 0 to 1, 2 readers hold epochs from 4 on
                   level  epochs  updates  chunks     size  file
                       2    1..1        1       1  5.0 MiB  default.part
                   level  work left               claimed  spine
@@ -238,6 +238,10 @@ class ReadCommandsTest {
                       "bytes": 5242880,
                       "since": 0,
                       "upper": 2,
+                      "holds": 2,
+                      "heldFrom": 4,
+                      "holds": 2,
+                      "heldFrom": 4,
                       "parts": [
                         {
                           "file": "default.part",

@@ -67,6 +67,18 @@ final class ReadHolds {
         floor = since;
     }
 
+    /** What is held now. */
+    synchronized Trace.Held held() {
+        long now = nanoClock.getAsLong();
+        holds.removeIf(hold -> hold.expire(now));
+        long least = -1;
+        for (ReadHold hold : holds) {
+            // as unsigned numbers, no epoch is above this
+            least = Long.compareUnsigned(hold.held(), least) < 0 ? hold.held() : least;
+        }
+        return new Trace.Held(holds.size(), least);
+    }
+
     /** How many holds there are; those that have expired may still be counted. */
     synchronized int count() {
         return holds.size();

@@ -27,7 +27,7 @@ public final class Trace {
 
     // guarded by the store's lock
     private Spine spine;
-    private List<Held> batches = List.of();
+    private List<Listed> batches = List.of();
     private final Map<Long, BatchFile> files = new HashMap<>();
 
     private final ReadHolds holds;
@@ -125,6 +125,19 @@ public final class Trace {
         return TraceListener.open(store, List.of(this), from);
     }
 
+    /**
+     * What its readers hold, those of listeners too.
+     *
+     * @param count how many holds there are
+     * @param firstEpoch the first epoch that is held; -1 if none is
+     */
+    public record Held(int count, long firstEpoch) {}
+
+    /** What its readers hold now. */
+    public Held held() {
+        return holds.held();
+    }
+
     /** The first epoch that can be told from those before it. */
     public long since() {
         return current.since;
@@ -182,7 +195,7 @@ public final class Trace {
      */
     final class Next {
         private final Spine nextSpine;
-        private final List<Held> nextBatches;
+        private final List<Listed> nextBatches;
         private final List<BatchFile> added;
         private final List<BatchFile> gone;
         private final TraceSnapshot.Shared shared;
@@ -190,7 +203,7 @@ public final class Trace {
 
         private Next(
                 Spine nextSpine,
-                List<Held> nextBatches,
+                List<Listed> nextBatches,
                 List<BatchFile> added,
                 List<BatchFile> gone,
                 TraceSnapshot.Shared shared) {
@@ -230,7 +243,7 @@ public final class Trace {
     }
 
     /** A batch of the spine, and what readers have of it. */
-    private record Held(Spine.Placed batch, PartGroup group) {
+    private record Listed(Spine.Placed batch, PartGroup group) {
 
         /** Whether another batch means the same for readers: the very same parts, and its level. */
         @SuppressWarnings("ReferenceEquality") // comparing all parts is what this is to save
@@ -240,10 +253,10 @@ public final class Trace {
     }
 
     Next prepare(Spine next, long upper) {
-        List<Held> nextBatches = new ArrayList<>();
+        List<Listed> nextBatches = new ArrayList<>();
         List<PartGroup> made = new ArrayList<>();
         List<BatchFile> added = new ArrayList<>();
-        List<Held> dropped = new ArrayList<>(batches);
+        List<Listed> dropped = new ArrayList<>(batches);
         for (Spine.Placed batch : next.placed()) {
             int still = 0;
             while (still < dropped.size() && !dropped.get(still).isStill(batch)) {
@@ -254,13 +267,13 @@ public final class Trace {
             } else {
                 PartGroup group = group(batch, added);
                 made.add(group);
-                nextBatches.add(new Held(batch, group));
+                nextBatches.add(new Listed(batch, group));
             }
         }
         Set<BatchFile> kept = Collections.newSetFromMap(new IdentityHashMap<>());
         made.forEach(group -> kept.addAll(group.files()));
         List<BatchFile> gone = new ArrayList<>();
-        for (Held held : dropped) {
+        for (Listed held : dropped) {
             for (BatchFile file : held.group().files()) {
                 if (!kept.contains(file)) {
                     gone.add(file);
@@ -269,7 +282,7 @@ public final class Trace {
         }
         TraceSnapshot.Shared shared =
                 new TraceSnapshot.Shared(
-                        nextBatches.stream().map(Held::group).toList(),
+                        nextBatches.stream().map(Listed::group).toList(),
                         epochOf(next.since()),
                         upper);
         PartGroup.releaseAll(made);

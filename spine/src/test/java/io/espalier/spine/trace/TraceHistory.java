@@ -271,6 +271,11 @@ final class TraceHistory {
             long pauses = clock.pauses();
             long waits = clock.waits();
             State next = new State(after);
+            if (underWay != null) {
+                // the machine is down, or the store has stopped, and only a compactor knows it yet
+                commit.commit(epoch);
+                fail("a commit went well after one in doubt");
+            }
             try {
                 // it may wait for others, and they may fail, before anything of it has happened
                 underWay = next;
