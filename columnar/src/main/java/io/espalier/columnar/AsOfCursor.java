@@ -3,6 +3,7 @@ package io.espalier.columnar;
 import io.espalier.memory.NativeBuffer;
 import io.espalier.memory.NativeMemory;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -15,11 +16,11 @@ import org.jspecify.annotations.Nullable;
  */
 public final class AsOfCursor implements AutoCloseable {
 
-    private final long asOf;
-    private final long asOfSecond;
+    private long asOf;
+    private long asOfSecond;
 
-    /** Cursors by ascending head; the first {@code live} are not exhausted. */
-    private final RunCursor[] order;
+    /** Cursors by ascending head; the first {@code live} are in use, the others kept. */
+    private RunCursor[] order = {};
 
     private int live;
 
@@ -40,6 +41,14 @@ public final class AsOfCursor implements AutoCloseable {
 
     private final NativeBuffer copiedKey;
     private final NativeBuffer copiedVal;
+
+    /** A cursor at the end of nothing, until it is {@linkplain #start started}. */
+    public AsOfCursor(NativeMemory memory) {
+        this.copiedKey = new NativeBuffer(memory);
+        this.copiedVal = new NativeBuffer(memory);
+        this.keys = copiedKeys;
+        this.vals = copiedVals;
+    }
 
     /**
      * Starts at the first key.
@@ -78,27 +87,65 @@ public final class AsOfCursor implements AutoCloseable {
             long asOfSecond,
             @Nullable Column probes,
             long probe) {
+        this(memory);
+        start(runs, asOf, asOfSecond, probes, probe);
+    }
+
+    /**
+     * Starts again, at the first key of these runs, wherever it was: for who reads again and again
+     * and does not want a cursor for each time.
+     *
+     * @param asOf updates with later times (unsigned) do not count
+     */
+    public void start(List<? extends Run> runs, long asOf) {
+        start(runs, asOf, 0, null, 0);
+    }
+
+    /**
+     * The same, at the first key that is not less than value {@code probe} of {@code probes}.
+     *
+     * @param asOf updates count whose times are at or before this one and {@code asOfSecond}
+     * @param asOfSecond the second number where times are pairs; else 0
+     * @param probes null to start at the first key
+     */
+    public void start(
+            List<? extends Run> runs,
+            long asOf,
+            long asOfSecond,
+            @Nullable Column probes,
+            long probe) {
+        letGo();
         this.asOf = asOf;
         this.asOfSecond = asOfSecond;
-        this.copiedKey = new NativeBuffer(memory);
-        this.copiedVal = new NativeBuffer(memory);
-        this.keys = copiedKeys;
-        this.vals = copiedVals;
-        this.order = new RunCursor[runs.size()];
+        int count = runs.size();
+        int known = order.length;
+        if (known < count) {
+            order = Arrays.copyOf(order, count);
+            for (int i = known; i < count; i++) {
+                order[i] = new RunCursor();
+            }
+        }
         boolean done = false;
         try {
-            for (Run run : runs) {
-                RunCursor cursor =
-                        probes == null
-                                ? new RunCursor(run, false)
-                                : RunCursor.at(run, probes, probe);
+            for (int i = 0; i < count; i++) {
+                RunCursor cursor = order[live];
+                if (probes == null) {
+                    cursor.start(runs.get(i), false);
+                } else {
+                    cursor.startAt(runs.get(i), probes, probe);
+                }
                 if (!cursor.isExhausted()) {
                     insert(cursor);
+                } else {
+                    cursor.close();
                 }
             }
             done = true;
         } finally {
             if (!done) {
+                if (live < count) {
+                    order[live].close(); // the one that failed
+                }
                 close();
             }
         }
@@ -244,6 +291,7 @@ public final class AsOfCursor implements AutoCloseable {
             cursor.close();
             live--;
             System.arraycopy(order, index + 1, order, index, live - index);
+            order[live] = cursor;
             return;
         }
         int to = index;
@@ -254,13 +302,18 @@ public final class AsOfCursor implements AutoCloseable {
         order[to] = cursor;
     }
 
-    @Override
-    public void close() {
+    private void letGo() {
         for (int i = 0; i < live; i++) {
             order[i].close();
         }
         live = 0;
         lender = null;
+    }
+
+    /** Lets go of everything; the cursor may be started again. */
+    @Override
+    public void close() {
+        letGo();
         copiedKey.close();
         copiedVal.close();
     }

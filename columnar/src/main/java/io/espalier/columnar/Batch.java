@@ -192,8 +192,14 @@ public final class Batch implements Run, AutoCloseable {
         return pin;
     }
 
-    /** As {@link #open}, without an object: {@link Chunk#letGo} of the answer ends it. */
-    Chunk hold(long index, TrieView view) {
+    /**
+     * As {@link #open}, without an object, for a visit that begins and ends in one place: {@link
+     * Chunk#letGo(TrieView)} of the answer ends it, said exactly once.
+     *
+     * @return the chunk, which the caller holds until then
+     * @throws IllegalStateException if it was consumed, or the batch is closed
+     */
+    public Chunk hold(long index, TrieView view) {
         Chunk chunk = chunk(index);
         chunk.hold(view);
         prefetchAfter(index);

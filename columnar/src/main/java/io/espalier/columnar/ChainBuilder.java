@@ -66,6 +66,9 @@ public final class ChainBuilder implements AutoCloseable {
 
     private long pendingBytes;
 
+    /** Memory that a body was read into and that was not handed over: for the next one. */
+    private @Nullable Lease spareBody;
+
     /**
      * Starts a chain.
      *
@@ -267,7 +270,8 @@ public final class ChainBuilder implements AutoCloseable {
      * Sends on a whole sealed image that lies above everything appended, if it can stand beside its
      * neighbours and is not more than one update larger than the target; else does nothing.
      *
-     * @param image in the memory of this chain; taken as well if this throws
+     * @param image in the memory of this chain, which may be larger than the image and is cut then;
+     *     taken as well if this throws
      * @return whether the lease is taken
      */
     boolean takeImage(Lease image, TrieView view) {
@@ -286,6 +290,9 @@ public final class ChainBuilder implements AutoCloseable {
             if (!done) {
                 image.close();
             }
+        }
+        if (image.sizeBytes() > view.sizeBytes()) {
+            image.shrink(view.sizeBytes(), image.sizeBytes());
         }
         if (size < targetBytes) {
             pendingImage = image;
@@ -453,6 +460,28 @@ public final class ChainBuilder implements AutoCloseable {
         return scratch;
     }
 
+    /**
+     * Memory for a body that is to be read: of at least that size. The caller gives it back by
+     * {@link #keepBody}, hands it over by {@link #takeImage}, or closes it.
+     */
+    Lease takeBody(long sizeBytes) {
+        Lease kept = spareBody;
+        if (kept != null) {
+            spareBody = null;
+            if (kept.sizeBytes() >= sizeBytes) {
+                return kept;
+            }
+            kept.close();
+        }
+        return memory().allocate(sizeBytes);
+    }
+
+    /** Takes memory of {@link #takeBody} back, for the next body. */
+    void keepBody(Lease body) {
+        assert spareBody == null : "one body is read after the other";
+        spareBody = body;
+    }
+
     /** Merges many runs into this chain; its room is given back like {@link #scratch}. */
     Blend blend() {
         Blend made = blend;
@@ -466,15 +495,22 @@ public final class ChainBuilder implements AutoCloseable {
     /** How many bytes of memory may back its room, what is not sent yet included. */
     long heldBytes() {
         Lease image = pendingImage;
+        Lease body = spareBody;
         Blend made = blend;
         return builder.heldBytes()
                 + scratch.backedBytes()
+                + (body == null ? 0 : body.accountedBytes())
                 + (made == null ? 0 : made.heldBytes())
                 + (image == null ? 0 : image.accountedBytes());
     }
 
     private void closeScratch() {
         scratch.close();
+        Lease body = spareBody;
+        if (body != null) {
+            spareBody = null;
+            body.close();
+        }
         if (blend != null) {
             blend.close();
         }
@@ -519,18 +555,22 @@ public final class ChainBuilder implements AutoCloseable {
 
     /** Sends what is left as the last chunk. The builder can be used for another chain then. */
     public void finish() {
+        sendRest();
+        // who keeps the builder for another chain does not close this one
+        closeScratch();
+    }
+
+    /** The same for an owner who starts the next chain soon, and closes this: the room stays. */
+    void sendRest() {
         checkOpen();
         sendPending();
         if (!builder.isEmpty()) {
             seal();
         }
-        // who keeps the builder for another chain does not close this one
-        closeScratch();
     }
 
-    @Override
-    public void close() {
-        closed = true;
+    /** Drops what was not sent, after a failure; the builder can be used for another chain then. */
+    void drop() {
         room = 0;
         closePendingImage();
         Chunk chunk = pending;
@@ -538,6 +578,13 @@ public final class ChainBuilder implements AutoCloseable {
         if (chunk != null) {
             chunk.close();
         }
+        builder.clear();
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+        drop();
         closeScratch();
         builder.close();
     }

@@ -288,25 +288,52 @@ public final class Chunk implements AutoCloseable {
      * ends it.
      */
     void hold(TrieView view) {
-        checkKind(ChunkKind.TRIE);
-        long offset = image.hold();
+        long offset = hold();
         boolean done = false;
         try {
             view.bind(fence.memory(), offset);
-            share();
             done = true;
         } finally {
             if (!done) {
-                image.letGo();
+                letGo();
                 view.unbind();
             }
         }
     }
 
-    /** Ends what {@link #hold} began, with the view that is still bound to it. */
-    void letGo(TrieView view) {
-        image.letGo();
+    /**
+     * Ends what {@link #hold} began, with the view that is still bound to it; exactly once.
+     *
+     * @param view the one that was bound
+     */
+    public void letGo(TrieView view) {
         view.unbind();
+        letGo();
+    }
+
+    /** Holds the body, and the chunk, until {@link #letGo()}; answers where the image starts. */
+    long hold() {
+        return hold(ChunkKind.TRIE);
+    }
+
+    private long hold(ChunkKind expected) {
+        checkKind(expected);
+        long offset = image.hold();
+        boolean done = false;
+        try {
+            share();
+            done = true;
+        } finally {
+            if (!done) {
+                image.letGo();
+            }
+        }
+        return offset;
+    }
+
+    /** Ends what {@link #hold()} began. */
+    void letGo() {
+        image.letGo();
         close();
     }
 
@@ -327,20 +354,29 @@ public final class Chunk implements AutoCloseable {
      * @throws IllegalArgumentException if it is a trie
      */
     public ChunkPin open(FlatView view) {
-        checkKind(ChunkKind.FLAT);
-        long offset = image.hold();
+        hold(view);
+        return new Opened(this, view, view.binding());
+    }
+
+    /** The same without an object: {@link #letGo(FlatView)} ends it. */
+    void hold(FlatView view) {
+        long offset = hold(ChunkKind.FLAT);
         boolean done = false;
         try {
             view.bind(fence.memory(), offset);
-            share();
             done = true;
         } finally {
             if (!done) {
-                image.letGo();
+                letGo();
                 view.unbind(view.binding());
             }
         }
-        return new Opened(this, view, view.binding());
+    }
+
+    /** Ends what {@link #hold(FlatView)} began, with the view that is still bound to it. */
+    void letGo(FlatView view) {
+        view.unbind(view.binding());
+        letGo();
     }
 
     private void checkKind(ChunkKind expected) {

@@ -123,7 +123,7 @@ public final class Extractor {
 
     private long visit(Chunk chunk, @Nullable Column probes, long firstProbe, ChainBuilder out) {
         if (!chunk.isResident()) {
-            Lease body = out.memory().allocate(chunk.sizeBytes());
+            Lease body = out.takeBody(chunk.sizeBytes());
             boolean taken = false;
             try {
                 if (chunk.readInto(body)) {
@@ -139,7 +139,7 @@ public final class Extractor {
             } finally {
                 view.unbind();
                 if (!taken) {
-                    body.close();
+                    out.keepBody(body);
                 }
             }
         }

@@ -10,7 +10,7 @@ final class FlatHead implements AutoCloseable {
 
     private final Batch run;
     private final FlatView view = new FlatView();
-    private @Nullable ChunkPin pin;
+    private @Nullable Chunk held;
     private long chunk = -1;
     private long row;
 
@@ -54,8 +54,10 @@ final class FlatHead implements AutoCloseable {
     }
 
     FlatView open() {
-        if (pin == null) {
-            pin = chunk().open(view);
+        if (held == null) {
+            Chunk opened = chunk();
+            opened.hold(view);
+            held = opened;
             keys = view.keys();
             vals = view.vals();
         }
@@ -63,9 +65,10 @@ final class FlatHead implements AutoCloseable {
     }
 
     private void unpin() {
-        if (pin != null) {
-            pin.close();
-            pin = null;
+        Chunk opened = held;
+        if (opened != null) {
+            held = null;
+            opened.letGo(view);
         }
     }
 

@@ -21,6 +21,7 @@ public final class FlatView {
     private long sizeBytes;
     private long binding;
     private TrieType type = TrieType.BYTES_TO_BYTES;
+    private long typeCode = type.code();
     private long rowCount;
     private long rowsAt;
     private long heapAt;
@@ -52,7 +53,8 @@ public final class FlatView {
                     "no flat chunk image at " + at + ": the magic number is missing");
         }
         long rows = source.get(Layouts.LONG, at + FlatLayout.ROWS_AT);
-        TrieType stored = TrieType.ofCode(source.get(Layouts.LONG, at + FlatLayout.TYPE_AT));
+        long code = source.get(Layouts.LONG, at + FlatLayout.TYPE_AT);
+        TrieType stored = code == typeCode ? type : TrieType.ofCode(code);
         long firstRow = at + FlatLayout.HEADER_BYTES;
         long firstHeap = firstRow + rows * FlatLayout.stride(stored);
         bindOpen(
@@ -77,6 +79,7 @@ public final class FlatView {
             long newHeapBytes) {
         binding++;
         type = newType;
+        typeCode = newType.code();
         segment = source;
         offset = 0;
         sizeBytes = 0;

@@ -28,8 +28,11 @@ public final class LatestValues implements AutoCloseable {
 
     private static final long KEPT_BYTES_MAX = 4L << 20;
 
-    private final NativeMemory memory;
     private final NativeBuffer values;
+
+    /** Goes on where a key straddles chunks. */
+    private final AsOfCursor across;
+
     private final TrieView view = new TrieView();
 
     /** For each probe where its value starts, or {@link #ABSENT}, or {@link #UNDECIDED}. */
@@ -50,7 +53,7 @@ public final class LatestValues implements AutoCloseable {
 
     /** Values are copied into memory of this one. */
     public LatestValues(NativeMemory memory) {
-        this.memory = memory;
+        this.across = new AsOfCursor(memory);
         this.values = new NativeBuffer(memory);
     }
 
@@ -216,7 +219,8 @@ public final class LatestValues implements AutoCloseable {
     /** The same for the last key of a chunk, whose group may go on in the next. */
     private boolean decideAcross(Run run, Column probes, int probe, long asOf) {
         boolean loses = false;
-        try (AsOfCursor cursor = new AsOfCursor(memory, List.of(run), asOf, probes, probe)) {
+        try (AsOfCursor cursor = across) {
+            cursor.start(List.of(run), asOf, 0, probes, probe);
             while (cursor.next() && cursor.keyEquals(probes, probe)) {
                 loses |= cursor.sum() < 0;
                 if (cursor.sum() > 0) {

@@ -45,10 +45,6 @@ final class RunCursor implements AutoCloseable {
     /** A cursor that is nowhere, until it is at the {@link #start} of a run. */
     RunCursor() {}
 
-    RunCursor(Run run, boolean consuming) {
-        start(run, consuming);
-    }
-
     /** Goes to the first update of a run, from wherever it was closed. */
     void start(Run run, boolean consuming) {
         assert pin == null && held == null : "a cursor that is in use";
@@ -59,21 +55,21 @@ final class RunCursor implements AutoCloseable {
         nextChunk();
     }
 
-    /** A cursor at the first update whose key is not less than a probe. */
-    static RunCursor at(Run run, Column probes, long probe) {
-        RunCursor cursor = new RunCursor();
-        cursor.run = run;
+    /** Goes to the first update whose key is not less than a probe, from wherever it was closed. */
+    void startAt(Run run, Column probes, long probe) {
+        assert pin == null && held == null : "a cursor that is in use";
+        this.run = run;
+        consuming = false;
         boolean done = false;
         try {
-            cursor.moveToChunk(run.seek(probes, probe, 0));
-            cursor.seekKey(probes, probe);
+            moveToChunk(run.seek(probes, probe, 0));
+            seekKey(probes, probe);
             done = true;
         } finally {
             if (!done) {
-                cursor.close();
+                close();
             }
         }
-        return cursor;
     }
 
     boolean isExhausted() {

@@ -18,6 +18,9 @@ public record TrieType(ColumnType key, ColumnType val, DiffType diff, TimeType t
     public static final TrieType BYTES_UPSERTS =
             new TrieType(ColumnType.BYTES, ColumnType.UNIT, DiffType.UPSERT);
 
+    /** The type that was decoded last: there are few, and images of one follow each other. */
+    private static volatile TrieType decoded = BYTES_TO_BYTES;
+
     /** Checks that keys have content. */
     public TrieType {
         if (key.kind() == ColumnType.Kind.UNIT) {
@@ -57,6 +60,15 @@ public record TrieType(ColumnType key, ColumnType val, DiffType diff, TimeType t
      * @throws ImageException if no type has that code
      */
     static TrieType ofCode(long code) {
+        TrieType known = decoded;
+        if (known.code() != code) {
+            known = decode(code);
+            decoded = known;
+        }
+        return known;
+    }
+
+    private static TrieType decode(long code) {
         try {
             ColumnType key = column((int) (code & 0xFF), (int) (code >>> 8 & 0xFF));
             ColumnType val = column((int) (code >>> 16 & 0xFF), (int) (code >>> 24 & 0xFF));

@@ -24,7 +24,8 @@
  *       image and what stays resident of it; {@link io.espalier.columnar.Batch}: a chain of them;
  *       {@link io.espalier.columnar.Run}: what a batch shares with durable files;
  *   <li>{@link io.espalier.columnar.Merge}, {@link io.espalier.columnar.Extractor}, {@link
- *       io.espalier.columnar.Settle}: runs in, chain out;
+ *       io.espalier.columnar.Settle}: runs in, chain out; {@link io.espalier.columnar.Excerpt}:
+ *       what a loop of bulk reads takes out, one after the other;
  *   <li>{@link io.espalier.columnar.Cursor}: a run walked in place, for those who want one row;
  *   <li>{@link io.espalier.columnar.ChunkFamily}: the same operations behind one interface, for
  *       tries and for flat rows.

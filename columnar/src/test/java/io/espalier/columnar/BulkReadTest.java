@@ -49,7 +49,7 @@ class BulkReadTest {
         ZSTD
     }
 
-    private static Pager pager(NativeMemory memory, Where where) {
+    static Pager pager(NativeMemory memory, Where where) {
         Codec codec = where == Where.RESIDENT ? Codec.NONE : Codec.valueOf(where.name());
         return Pager.open(
                 memory,
@@ -82,7 +82,7 @@ class BulkReadTest {
         };
     }
 
-    private static SortedMap<Row, Diff> rows(TrieType type, Random random, boolean oneSize) {
+    static SortedMap<Row, Diff> rows(TrieType type, Random random, boolean oneSize) {
         SortedMap<Row, Diff> rows = new TreeMap<>();
         boolean single = random.nextBoolean();
         for (int i = 0; i < KEYS; i++) {
@@ -111,7 +111,7 @@ class BulkReadTest {
     }
 
     /** One in {@code step} keys, whether it is there or not; or runs of them with wide gaps. */
-    private static Set<Datum> probes(
+    static Set<Datum> probes(
             ColumnType type, Random random, int step, boolean clustered, boolean oneSize) {
         TreeSet<Datum> probes = new TreeSet<>();
         for (int i = 0; i < KEYS; i++) {
@@ -169,7 +169,7 @@ class BulkReadTest {
         }
     }
 
-    private static void assertNothingLeft(Pager pager, Where where) {
+    static void assertNothingLeft(Pager pager, Where where) {
         assertEquals(0, pager.stats().images().pinsOpen());
         if (where != Where.RESIDENT) {
             assertEquals(0, pager.stats().images().residentBytes());

@@ -42,26 +42,47 @@ class PairTimesTest {
                     models.add(model);
                     runs.add(Tries.formParts(pager, type, Chains.parts(model, random)));
                 }
-                long first = Tries.time(random.nextInt(4));
-                long second = Tries.time(random.nextInt(4));
-                SortedMap<Row, Diff> expected =
-                        Chains.mapped(
-                                type,
-                                before(Tries.union(type, models, 0), first, second),
-                                row -> new Row(row.key(), row.val(), 0));
-                SortedMap<Row, Diff> found = new TreeMap<>();
-                try (AsOfCursor cursor = new AsOfCursor(memory, runs, first, second, null, 0)) {
-                    while (cursor.next()) {
-                        Datum key = Tries.datum(type.key(), cursor.keys(), cursor.key());
-                        Datum val = Tries.datum(type.val(), cursor.vals(), cursor.val());
-                        found.put(new Row(key, val, 0), new Diff(cursor.sum(), Tries.datum("")));
+                try (AsOfCursor cursor = new AsOfCursor(memory)) {
+                    for (int round = 0; round < 3; round++) {
+                        // from the middle of a walk, from its end, or closed: all the same
+                        assertReadsAsOf(cursor, type, models, runs, random);
+                        if (random.nextBoolean()) {
+                            cursor.start(runs, -1, -1, null, 0);
+                            cursor.next();
+                        }
+                        if (random.nextInt(3) == 0) {
+                            cursor.close();
+                        }
                     }
                 }
-                assertEquals(expected, found);
                 runs.forEach(Batch::close);
             }
             assertEquals(0, memory.stats().leases());
         }
+    }
+
+    private static void assertReadsAsOf(
+            AsOfCursor cursor,
+            TrieType type,
+            List<SortedMap<Row, Diff>> models,
+            List<Batch> runs,
+            Random random) {
+        int count = 1 + random.nextInt(runs.size());
+        long first = Tries.time(random.nextInt(4));
+        long second = Tries.time(random.nextInt(4));
+        SortedMap<Row, Diff> expected =
+                Chains.mapped(
+                        type,
+                        before(Tries.union(type, models.subList(0, count), 0), first, second),
+                        row -> new Row(row.key(), row.val(), 0));
+        SortedMap<Row, Diff> found = new TreeMap<>();
+        cursor.start(runs.subList(0, count), first, second, null, 0);
+        while (cursor.next()) {
+            Datum key = Tries.datum(type.key(), cursor.keys(), cursor.key());
+            Datum val = Tries.datum(type.val(), cursor.vals(), cursor.val());
+            found.put(new Row(key, val, 0), new Diff(cursor.sum(), Tries.datum("")));
+        }
+        assertEquals(expected, found);
     }
 
     private static TrieType counts(Random random) {

@@ -4,6 +4,7 @@ import io.espalier.columnar.Batch;
 import io.espalier.columnar.ChainBuilder;
 import io.espalier.columnar.Chunk;
 import io.espalier.columnar.ChunkFamily;
+import io.espalier.columnar.Excerpt;
 import io.espalier.columnar.ImageSink;
 import io.espalier.columnar.TrieBuilder;
 import io.espalier.columnar.TrieType;
@@ -108,6 +109,11 @@ final class Fixture implements AutoCloseable {
     /** A chain for results, which are resident. */
     Staging results(TrieType type) {
         return new Staging(results, type, targetBytes);
+    }
+
+    /** What bulk reads are made into and dropped again. */
+    Excerpt excerpt(TrieType type) {
+        return new Excerpt(memory, type, targetBytes);
     }
 
     /** The family of flat rows, with inputs and results alike where the inputs are. */

@@ -2,6 +2,7 @@ package io.espalier.jmh;
 
 import io.espalier.columnar.Batch;
 import io.espalier.columnar.ChunkFamily;
+import io.espalier.columnar.Staging;
 import io.espalier.columnar.UpdateBuffer;
 import java.util.function.Consumer;
 
@@ -46,20 +47,31 @@ final class FlatWorkloads {
             private final Batch left = form(fixture, family, half(0));
             private final Batch right = form(fixture, family, half(1));
 
+            // inputs of a run are shared, since the merge consumes them
+            private final Staging shares = family.staging();
+
             private Consumer<UpdateBuffer> half(int half) {
                 return buffer -> source.stageHalf(buffer, half);
             }
 
             @Override
             Batch make() {
-                try (Batch first = family.fetchAll(left);
-                        Batch second = family.fetchAll(right)) {
+                try (Batch first = share(left);
+                        Batch second = share(right)) {
                     return family.merge(first, second);
                 }
             }
 
+            private Batch share(Batch batch) {
+                for (long chunk = 0; chunk < batch.chunkCount(); chunk++) {
+                    family.fetchInto(batch.chunk(chunk), shares);
+                }
+                return shares.finish();
+            }
+
             @Override
             void closeInputs() {
+                shares.close();
                 left.close();
                 right.close();
             }

@@ -3,12 +3,13 @@ package io.espalier.jmh;
 import io.espalier.columnar.AsOfCursor;
 import io.espalier.columnar.Batch;
 import io.espalier.columnar.ChainBuilder;
+import io.espalier.columnar.Chunk;
 import io.espalier.columnar.ChunkPin;
 import io.espalier.columnar.Column;
 import io.espalier.columnar.ColumnBuilder;
+import io.espalier.columnar.Excerpt;
 import io.espalier.columnar.Extractor;
 import io.espalier.columnar.Merge;
-import io.espalier.columnar.Run;
 import io.espalier.columnar.TrieBuilder;
 import io.espalier.columnar.TrieView;
 import io.espalier.columnar.UpdateBuffer;
@@ -76,11 +77,13 @@ final class Workloads {
     /** Walking all (key, val) of a chain by the cursor that sums up counts as of a time. */
     static Workload walk(Fixture fixture, Shape shape, int updates) {
         return new Whole(fixture, shape, updates) {
+            private final AsOfCursor walker = new AsOfCursor(fixture.memory());
+
             @Override
             long run(Batch batch) {
                 long sum = 0;
-                try (AsOfCursor cursor =
-                        new AsOfCursor(fixture.memory(), List.of(batch), ALL_TIMES)) {
+                try (AsOfCursor cursor = walker) {
+                    cursor.start(List.of(batch), ALL_TIMES);
                     while (cursor.next()) {
                         sum += cursor.sum();
                     }
@@ -93,14 +96,23 @@ final class Workloads {
         };
     }
 
-    /** Copying a chain into staging by {@link Extractor#fetch}: the scan of what may be paged. */
+    /** Copying a chain into staging by {@link Excerpt#fetch}: the scan of what may be paged. */
     static Workload fetch(Fixture fixture, Shape shape, int updates) {
-        return new Copies(fixture, shape, updates) {
-            private final Extractor extractor = new Extractor();
+        return new Whole(fixture, shape, updates) {
+            private final Excerpt staging = fixture.excerpt(shape.type());
 
             @Override
-            void run(Batch batch, ChainBuilder out) {
-                extractor.fetch(batch, out);
+            long run(Batch batch) {
+                staging.fetch(batch);
+                long count = staging.updateCount();
+                staging.clear();
+                return checked(count);
+            }
+
+            @Override
+            public void close() {
+                staging.close();
+                super.close();
             }
         };
     }
@@ -113,11 +125,9 @@ final class Workloads {
     /** Reading a chain by sorted probes in bulk. */
     static Workload extract(Fixture fixture, Shape shape, int updates) {
         return new Probed(fixture, shape, updates) {
-            private final Extractor extractor = new Extractor();
-
             @Override
-            void run(Batch batch, Column probes, ChainBuilder out) {
-                extractor.extract(batch, probes, out);
+            void run(Batch batch, Column probes, Excerpt staging) {
+                staging.extract(batch, probes);
             }
         };
     }
@@ -128,8 +138,9 @@ final class Workloads {
             private final TrieView view = new TrieView();
 
             @Override
-            void run(Batch batch, Column probes, ChainBuilder out) {
-                Workloads.seek(batch, probes, view, out);
+            void run(Batch batch, Column probes, Excerpt staging) {
+                Workloads.seek(batch, probes, view, staging.begin());
+                staging.end();
             }
         };
     }
@@ -179,18 +190,18 @@ final class Workloads {
         return sum;
     }
 
-    private static void seek(Run run, Column probes, TrieView view, ChainBuilder out) {
+    private static void seek(Batch batch, Column probes, TrieView view, ChainBuilder out) {
         long open = -1;
         long key = 0;
-        ChunkPin pin = null;
+        Chunk held = null;
         try {
             for (long probe = 0; probe < probes.count(); probe++) {
-                long chunk = run.seek(probes, probe, Math.max(open, 0));
-                while (chunk < run.chunkCount()) {
+                long chunk = batch.seek(probes, probe, Math.max(open, 0));
+                while (chunk < batch.chunkCount()) {
                     if (chunk != open) {
-                        close(pin);
-                        pin = null;
-                        pin = run.open(chunk, view);
+                        letGo(held, view);
+                        held = null;
+                        held = batch.hold(chunk, view);
                         open = chunk;
                         key = 0;
                     }
@@ -206,18 +217,18 @@ final class Workloads {
                     // the last key of a chunk may go on in the next
                     chunk++;
                 }
-                if (chunk == run.chunkCount()) {
+                if (chunk == batch.chunkCount()) {
                     break;
                 }
             }
         } finally {
-            close(pin);
+            letGo(held, view);
         }
     }
 
-    private static void close(@Nullable ChunkPin pin) {
-        if (pin != null) {
-            pin.close();
+    private static void letGo(@Nullable Chunk held, TrieView view) {
+        if (held != null) {
+            held.letGo(view);
         }
     }
 
@@ -440,33 +451,6 @@ final class Workloads {
         }
     }
 
-    /** One input that is copied, or shared, whole. */
-    private abstract static class Copies extends Whole {
-        private final Fixture.Staging staging;
-
-        Copies(Fixture fixture, Shape shape, int updates) {
-            super(fixture, shape, updates);
-            staging = fixture.results(shape.type());
-        }
-
-        abstract void run(Batch batch, ChainBuilder out);
-
-        @Override
-        long run(Batch batch) {
-            run(batch, staging.out());
-            staging.finish();
-            long count = staging.batch().updateCount();
-            staging.clear();
-            return checked(count);
-        }
-
-        @Override
-        public void close() {
-            super.close();
-            staging.close();
-        }
-    }
-
     private static final class Meld extends Whole {
         private final TrieView view = new TrieView();
         private final TrieBuilder builder;
@@ -505,7 +489,7 @@ final class Workloads {
         private final ColumnBuilder probes;
         private final Column probeColumn;
         private final Fixture.Staging reference;
-        private final Fixture.Staging staging;
+        private final Excerpt staging;
 
         Probed(Fixture fixture, Shape shape, int updates) {
             super(fixture, shape, updates);
@@ -517,16 +501,15 @@ final class Workloads {
             seek(input.batch(), probeColumn, new TrieView(), reference.out());
             reference.finish();
             expect(reference.batch());
-            staging = fixture.results(shape.type());
+            staging = fixture.excerpt(shape.type());
         }
 
-        abstract void run(Batch batch, Column probes, ChainBuilder out);
+        abstract void run(Batch batch, Column probes, Excerpt staging);
 
         @Override
         public long run() {
-            run(input.batch(), probeColumn, staging.out());
-            staging.finish();
-            long count = staging.batch().updateCount();
+            run(input.batch(), probeColumn, staging);
+            long count = staging.updateCount();
             staging.clear();
             return checked(count);
         }

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.FileSystems;
 import java.nio.file.Path;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,13 +36,21 @@ public final class FileReads implements AutoCloseable {
     /**
      * Reads at most {@code sizeBytes} bytes.
      *
-     * @param target native memory
+     * @param target native memory, which the caller keeps alive: by a lease, for instance
      * @return how many were read; 0 at the end of the file
+     * @throws IndexOutOfBoundsException if the target has no such bytes; nothing is read
      * @throws IOException if the system says so, with its error number
      */
     public long read(long position, MemorySegment target, long offset, long sizeBytes)
             throws IOException {
-        return SystemCalls.read(descriptor, target.asSlice(offset, sizeBytes), position);
+        // an address, since a slice is an object, and a segment of a shared arena costs a lock to
+        // hand over: that the bytes stay is what the caller's lease is for
+        Objects.checkFromIndexSize(offset, sizeBytes, target.byteSize());
+        if (!target.isNative() || !target.scope().isAlive()) {
+            throw new IllegalArgumentException(
+                    "reading into " + target + "; give native memory that is not closed");
+        }
+        return SystemCalls.read(descriptor, target.address() + offset, sizeBytes, position);
     }
 
     /** Gives the file up; once. */

@@ -25,30 +25,36 @@ public final class Lease implements AutoCloseable {
     }
 
     private final NativeMemory memory;
-    private final long offset;
+    private long offset;
     private long sizeBytes;
     private long backedBytes;
-    private final int sizeClass;
+    private int sizeClass;
     private final boolean mapped;
-    private final @Nullable Throwable origin;
+    private @Nullable Throwable origin;
 
-    private volatile boolean open = true;
+    private volatile boolean open;
 
-    Lease(
-            NativeMemory memory,
+    /** Holds nothing, until it {@link #holds} something. */
+    Lease(NativeMemory memory, boolean mapped) {
+        this.memory = memory;
+        this.mapped = mapped;
+    }
+
+    /** From here on this is a hold on these bytes. */
+    Lease holds(
             long offset,
             long sizeBytes,
             long backedBytes,
             int sizeClass,
-            boolean mapped,
             @Nullable Throwable origin) {
-        this.memory = memory;
+        assert !open : this;
         this.offset = offset;
         this.sizeBytes = sizeBytes;
         this.backedBytes = backedBytes;
         this.sizeClass = sizeClass;
-        this.mapped = mapped;
         this.origin = origin;
+        open = true;
+        return this;
     }
 
     /**
@@ -100,6 +106,25 @@ public final class Lease implements AutoCloseable {
                             + " bytes; give 1 to its size");
         }
         memory.shrink(this, offset, sizeBytes, touchedBytes);
+    }
+
+    /**
+     * Makes a lease that was closed a hold on other bytes, as if it came from {@link
+     * NativeMemory#allocate}: for an owner who takes and gives back all the time, and does without
+     * a new object then. Only for who never showed the lease to anybody: others could not tell that
+     * it stands for other bytes.
+     *
+     * @throws IllegalArgumentException as of {@link NativeMemory#allocate}; the lease stays closed
+     * @throws OutOfNativeMemoryException the same
+     * @throws IllegalStateException if the lease is still held, is a mapped file, or its memory is
+     *     closed
+     */
+    public void renew(long sizeBytes) {
+        if (open || mapped) {
+            throw new IllegalStateException(
+                    this + (mapped ? " cannot be renewed" : " is still held; close it first"));
+        }
+        memory.take(this, sizeBytes);
     }
 
     void setSizeBytes(long sizeBytes) {

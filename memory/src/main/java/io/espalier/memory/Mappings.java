@@ -107,7 +107,8 @@ final class Mappings {
                 throw new OutOfNativeMemoryException(
                         "cannot map " + file + ": mmap failed with errno " + error);
             }
-            return memory.track(new Lease(memory, offset, sizeBytes, 0, sizeClass, true, origin));
+            return memory.track(
+                    new Lease(memory, true).holds(offset, sizeBytes, 0, sizeClass, origin));
         } finally {
             SystemCalls.close(descriptor);
         }
@@ -143,7 +144,8 @@ final class Mappings {
                     }
                 }
             }
-            return memory.track(new Lease(memory, offset, sizeBytes, 0, sizeClass, true, origin));
+            return memory.track(
+                    new Lease(memory, true).holds(offset, sizeBytes, 0, sizeClass, origin));
         }
     }
 

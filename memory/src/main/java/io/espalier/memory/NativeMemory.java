@@ -193,6 +193,11 @@ public final class NativeMemory implements AutoCloseable {
      * @throws IllegalStateException if this memory is closed
      */
     public Lease allocate(long sizeBytes) {
+        return take(new Lease(this, false), sizeBytes);
+    }
+
+    /** Makes a lease that holds nothing one of so many bytes. */
+    Lease take(Lease lease, long sizeBytes) {
         int sizeClass = sizeClass(sizeBytes);
         Throwable origin = origin(sizeBytes);
         long offset;
@@ -214,7 +219,7 @@ public final class NativeMemory implements AutoCloseable {
             segment.asSlice(offset, poisoned).fill(POISON);
             backed = Math.max(backed, SizeClasses.pagesUp(poisoned));
         }
-        return track(new Lease(this, offset, sizeBytes, backed, sizeClass, false, origin));
+        return track(lease.holds(offset, sizeBytes, backed, sizeClass, origin));
     }
 
     /** The largest slot that {@link #takeSlot} gives, in bytes. */

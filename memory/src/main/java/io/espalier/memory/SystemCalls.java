@@ -101,6 +101,7 @@ final class SystemCalls {
             MethodHandle close,
             MethodHandle fallocate,
             MethodHandle pread,
+            MethodHandle preadPlain,
             MethodHandle pwrite,
             MethodHandle ftruncate,
             MethodHandle fsync,
@@ -142,7 +143,11 @@ final class SystemCalls {
                     handle(
                             "fallocate",
                             FunctionDescriptor.of(integer, integer, integer, word, word)),
-                    handle("pread", FunctionDescriptor.of(word, integer, address, word, word)),
+                    handle("pread", FunctionDescriptor.of(word, integer, word, word, word)),
+                    Linker.nativeLinker()
+                            .downcallHandle(
+                                    Linker.nativeLinker().defaultLookup().findOrThrow("pread"),
+                                    FunctionDescriptor.of(word, integer, word, word, word)),
                     handle("pwrite", FunctionDescriptor.of(word, integer, address, word, word)),
                     handle("ftruncate", FunctionDescriptor.of(integer, integer, word)),
                     handle("fsync", FunctionDescriptor.of(integer, integer)),
@@ -381,21 +386,22 @@ final class SystemCalls {
     }
 
     /** Reads from an open file; answers how many bytes, 0 at its end. */
-    static long read(int descriptor, MemorySegment target, long position) throws IOException {
-        MemorySegment state = CALL_STATES.get();
+    static long read(int descriptor, long address, long bytes, long position) throws IOException {
         int error;
         try {
+            // to ask for the error number costs objects: a call that fails is done again
+            long read =
+                    (long) handles().preadPlain().invokeExact(descriptor, address, bytes, position);
+            if (read >= 0) {
+                return read;
+            }
+            MemorySegment state = CALL_STATES.get();
             do {
                 long count =
                         (long)
                                 handles()
                                         .pread()
-                                        .invokeExact(
-                                                state,
-                                                descriptor,
-                                                target,
-                                                target.byteSize(),
-                                                position);
+                                        .invokeExact(state, descriptor, address, bytes, position);
                 if (count >= 0) {
                     return count;
                 }

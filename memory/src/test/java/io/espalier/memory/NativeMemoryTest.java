@@ -2,6 +2,7 @@ package io.espalier.memory;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -130,6 +131,31 @@ final class NativeMemoryTest {
     }
 
     /** Fails if two threads can both close a lease: its slot would get two owners. */
+    @Test
+    void aLeaseThatWasClosedCanBeRenewedByItsOwner(NativeMemory memory) {
+        // fails when a renewed lease is not counted, shows bytes that are not its own, or one that
+        // is still held is lost
+        Lease lease = memory.allocate(100);
+        IllegalStateException held =
+                assertThrows(IllegalStateException.class, () -> lease.renew(10));
+        assertTrue(String.valueOf(held.getMessage()).contains("still held"), held::getMessage);
+        lease.close();
+        assertThrows(IllegalArgumentException.class, () -> lease.renew(0));
+        assertThrows(OutOfNativeMemoryException.class, () -> lease.renew(Long.MAX_VALUE));
+        assertFalse(lease.isOpen());
+        try (Lease between = memory.allocate(100)) {
+            lease.renew(1 << 20);
+            assertEquals(2, memory.stats().leases());
+            assertEquals(1 << 20, lease.sizeBytes());
+            assertNotEquals(between.offset(), lease.offset());
+            assertEquals(SizeClasses.pagesUp(1 << 20), lease.accountedBytes());
+            lease.close();
+            assertThrows(IllegalStateException.class, lease::close);
+            assertThrows(IllegalStateException.class, lease::offset);
+        }
+        assertEquals(0, memory.stats().leases());
+    }
+
     @Test
     void onlyOneOfManyThreadsClosesALease(NativeMemory memory) throws Exception {
         try (ExecutorService threads = Executors.newFixedThreadPool(4)) {

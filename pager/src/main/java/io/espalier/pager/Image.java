@@ -44,6 +44,10 @@ public final class Image implements AutoCloseable {
     // all guarded by the lock; the budget is charged for the lease, or the place, while there is
     // one
     private @Nullable Lease lease;
+
+    /** Whether the lease is one that the store loaded. */
+    private boolean loaded;
+
     private @Nullable StoredPage page;
     private int pins;
     private boolean inPlace;
@@ -254,6 +258,7 @@ public final class Image implements AutoCloseable {
             boolean good = false;
             try {
                 lease = pager.store().load(from, sizeBytes);
+                loaded = true;
                 good = true;
             } finally {
                 if (!good) {
@@ -584,7 +589,12 @@ public final class Image implements AutoCloseable {
         boolean waited = pager.queues().leave(this);
         pager.counters().residentBytes.add(-chargeBytes);
         lease = null;
-        held.close();
+        if (loaded) {
+            loaded = false;
+            pager.store().unload(held);
+        } else {
+            held.close();
+        }
         pager.budget().giveBack(chargeBytes);
         return waited;
     }

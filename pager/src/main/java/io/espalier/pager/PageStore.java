@@ -20,16 +20,23 @@ final class PageStore {
      */
     private static final long READ_BLOCK_BYTES = 1L << 19;
 
+    /**
+     * What is left over a block goes with it, up to this: images are a little above round sizes.
+     */
+    private static final long READ_REST_BYTES = 1L << 17;
+
     private final NativeMemory memory;
     private final PagerOptions options;
     private final SpillSpace space;
     private final SpillCounters counters;
+    private final SpentLeases leases;
 
     PageStore(NativeMemory memory, PagerOptions options, SpillSpace space, SpillCounters counters) {
         this.memory = memory;
         this.options = options;
         this.space = space;
         this.counters = counters;
+        this.leases = new SpentLeases(memory);
     }
 
     /**
@@ -69,17 +76,19 @@ final class PageStore {
         long room = codec.encodedBytesMax(sizeBytes);
         Lease scratch;
         try {
-            scratch = memory.allocate(room);
+            scratch = leases.take(room);
         } catch (OutOfNativeMemoryException e) {
             // no room to encode: write it as it is, which needs none and makes some
             return null;
         }
-        try (scratch) {
+        try {
             long encodedBytes = codec.encode(memory, offset, sizeBytes, scratch.offset(), room);
             if (Extent.pagesUp(encodedBytes) >= Extent.pagesUp(sizeBytes)) {
                 return null;
             }
             return writeBytes(codec, scratch.offset(), encodedBytes, sizeBytes);
+        } finally {
+            leases.giveBack(scratch);
         }
     }
 
@@ -149,12 +158,12 @@ final class PageStore {
     }
 
     /**
-     * Reads, checks and decodes a page into a new lease.
+     * Reads, checks and decodes a page into a lease, which {@link #unload} ends.
      *
      * @throws DamagedPageException if the bytes are not what was written
      */
     Lease load(StoredPage page, long sizeBytes) {
-        Lease raw = memory.allocate(sizeBytes);
+        Lease raw = leases.take(sizeBytes);
         boolean done = false;
         try {
             read(page, memory, raw.offset(), sizeBytes);
@@ -162,9 +171,14 @@ final class PageStore {
             return raw;
         } finally {
             if (!done) {
-                raw.close();
+                leases.giveBack(raw);
             }
         }
+    }
+
+    /** Ends a lease that {@link #load} gave. */
+    void unload(Lease raw) {
+        leases.giveBack(raw);
     }
 
     /**
@@ -180,12 +194,15 @@ final class PageStore {
             readStored(page, target.segment(), offset);
             return;
         }
-        try (Lease stored = memory.allocate(page.storedBytes())) {
+        Lease stored = leases.take(page.storedBytes());
+        try {
             readStored(page, memory.segment(), stored.offset());
             page.codec()
                     .decode(memory, stored.offset(), page.storedBytes(), target, offset, sizeBytes);
         } catch (IllegalArgumentException e) {
             throw damaged(page, "has the right checksum, but " + e.getMessage(), e);
+        } finally {
+            leases.giveBack(stored);
         }
     }
 
@@ -193,14 +210,17 @@ final class PageStore {
     private void readStored(StoredPage page, MemorySegment target, long offset) {
         Extent extent = page.extent();
         long sum = FastSum.start(page.storedBytes());
-        for (long done = 0; done < page.storedBytes(); done += READ_BLOCK_BYTES) {
-            long count = Math.min(READ_BLOCK_BYTES, page.storedBytes() - done);
+        long done = 0;
+        while (done < page.storedBytes()) {
+            long left = page.storedBytes() - done;
+            long count = left <= READ_BLOCK_BYTES + READ_REST_BYTES ? left : READ_BLOCK_BYTES;
             try {
                 extent.segment().read(extent.position() + done, target, offset + done, count);
             } catch (IOException e) {
                 throw damaged(page, "cannot be read: " + e.getMessage(), e);
             }
             sum = FastSum.add(sum, target, offset + done, count);
+            done += count;
         }
         check(page, sum);
     }

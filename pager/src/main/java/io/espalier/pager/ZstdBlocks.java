@@ -4,8 +4,7 @@ import com.github.luben.zstd.ZstdCompressCtx;
 import com.github.luben.zstd.ZstdDecompressCtx;
 import com.github.luben.zstd.ZstdException;
 import java.nio.ByteBuffer;
-import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.Semaphore;
+import java.util.ArrayDeque;
 import java.util.function.Supplier;
 
 /**
@@ -55,27 +54,31 @@ final class ZstdBlocks {
         private static final int IDLE_MAX = 4;
 
         private final Supplier<T> maker;
-        private final ConcurrentLinkedQueue<T> idle = new ConcurrentLinkedQueue<>();
-        private final Semaphore room = new Semaphore(IDLE_MAX);
+
+        /** A stack; a queue of the JDK makes an object for each entry. Guarded by its monitor. */
+        private final ArrayDeque<T> idle = new ArrayDeque<>(IDLE_MAX);
 
         Pool(Supplier<T> maker) {
             this.maker = maker;
         }
 
         T take() {
-            T context = idle.poll();
-            if (context == null) {
-                return maker.get();
+            T context;
+            synchronized (idle) {
+                context = idle.pollLast();
             }
-            room.release();
-            return context;
+            return context == null ? maker.get() : context;
         }
 
         /** After an error a context may be in any state: it is not used again. */
         void giveBack(T context, boolean good) {
-            if (good && room.tryAcquire()) {
-                idle.add(context);
-                return;
+            if (good) {
+                synchronized (idle) {
+                    if (idle.size() < IDLE_MAX) {
+                        idle.addLast(context);
+                        return;
+                    }
+                }
             }
             try {
                 context.close();
