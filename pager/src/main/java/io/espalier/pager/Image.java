@@ -1,6 +1,7 @@
 package io.espalier.pager;
 
 import io.espalier.memory.Lease;
+import io.espalier.memory.NativeBuffer;
 import io.espalier.memory.OutOfNativeMemoryException;
 import org.jspecify.annotations.Nullable;
 
@@ -26,37 +27,37 @@ import org.jspecify.annotations.Nullable;
 public final class Image implements AutoCloseable {
 
     /** Whether the bytes are to come, or came, before anybody pins them. */
-    private enum Ahead {
+    enum Ahead {
         NO,
         WANTED,
         HELD
     }
 
-    private final Pager pager;
+    final Pager pager;
     private final long sizeBytes;
-    private final long chargeBytes;
+    final long chargeBytes;
     private final int depth;
 
     /** Of {@link ImageLock}, and nobody else. */
     @SuppressWarnings("unused") // through its updater
     volatile int lockState;
 
-    // all guarded by the lock; the budget is charged for the lease, or the place, while there is
-    // one
-    private @Nullable Lease lease;
+    // all guarded by the lock, and known to ImageLeaving, besides; the budget is charged for the
+    // lease, or the place, while there is one
+    @Nullable Lease lease;
 
     /** Whether the lease is one that the store loaded. */
     private boolean loaded;
 
-    private @Nullable StoredPage page;
-    private int pins;
-    private boolean inPlace;
-    private boolean writing;
-    private boolean closed;
-    private Ahead ahead = Ahead.NO;
+    @Nullable StoredPage page;
+    int pins;
+    boolean inPlace;
+    boolean writing;
+    boolean closed;
+    Ahead ahead = Ahead.NO;
 
     /** Pinned since the last pass looked. Lossy by intent. */
-    private volatile boolean touched;
+    volatile boolean touched;
 
     /** Links of {@link ImageQueue}, guarded by the lock of {@link ImageQueues}. */
     @Nullable ImageQueue queue;
@@ -100,6 +101,15 @@ public final class Image implements AutoCloseable {
         ImageLock.lock(this);
         try {
             return lease != null;
+        } finally {
+            ImageLock.unlock(this);
+        }
+    }
+
+    boolean isClosed() {
+        ImageLock.lock(this);
+        try {
+            return closed;
         } finally {
             ImageLock.unlock(this);
         }
@@ -188,45 +198,47 @@ public final class Image implements AutoCloseable {
      * @throws IllegalStateException if this image, or the target, is closed
      */
     public boolean readInto(Lease target) {
-        if (target.sizeBytes() < sizeBytes || target.isMapped()) {
-            throw new IllegalArgumentException(
-                    target
-                            + " as the target of an image of "
-                            + sizeBytes
-                            + " bytes; allocate one of that size");
-        }
-        long offset = target.offset();
-        long startNanos = System.nanoTime();
-        StoredPage from;
+        return ImageReads.readInto(this, target);
+    }
+
+    /**
+     * Appends ranges of the bytes to a buffer, in the order in which they are asked for, wherever
+     * the bytes are. Neither a copy nor a mapping stays behind: a page is read, checked and decoded
+     * beside, whole, since its checksum is that of the whole page, and once for all ranges. Bytes
+     * in memory are copied from there. Ranges that hold nothing do no I/O.
+     *
+     * @param ranges offset and size of each range in bytes, in turn; they may overlap, and come in
+     *     any order
+     * @param target what the content is appended to, of any memory; unchanged if this throws
+     * @throws IllegalArgumentException if {@code ranges} has an odd length
+     * @throws IndexOutOfBoundsException if a range is not one of the image; nothing is read then
+     * @throws DamagedPageException if the page does not hold what was written
+     * @throws IllegalStateException if this image is closed
+     */
+    public void readRanges(long[] ranges, NativeBuffer target) {
+        ImageReads.readRanges(this, ranges, target);
+    }
+
+    /**
+     * Pins the page, for who reads it from the file: {@link #letGo} ends that.
+     *
+     * @return null, and no pin, if the bytes are in memory
+     */
+    @Nullable StoredPage holdPage() {
         ImageLock.lock(this);
         try {
             checkOpen();
             if (lease != null || inPlace) {
-                return false;
+                return null;
             }
             if (ahead != Ahead.NO) {
                 endAhead(true); // it comes now
             }
-            from = stored();
             pins++;
+            return stored();
         } finally {
             ImageLock.unlock(this);
         }
-        SpillCounters counters = pager.counters();
-        counters.pins.increment();
-        try {
-            PageInEvent event = PageInEvent.begun();
-            pager.store().read(from, target.memory(), offset, sizeBytes);
-            long nanos = System.nanoTime() - startNanos;
-            counters.pagedIn(sizeBytes, from, nanos);
-            counters.fetched(nanos);
-            if (event != null && event.shouldCommit()) {
-                event.commit(sizeBytes, from, false);
-            }
-        } finally {
-            letGo();
-        }
-        return true;
     }
 
     private void bringIn(boolean isAhead) {
@@ -397,7 +409,7 @@ public final class Image implements AutoCloseable {
     }
 
     /** The image is not one that is held ahead any more, but like any other. */
-    private void endAhead(boolean isHit) {
+    void endAhead(boolean isHit) {
         ImageQueues queues = pager.queues();
         boolean held = ahead == Ahead.HELD;
         ahead = Ahead.NO;
@@ -415,138 +427,11 @@ public final class Image implements AutoCloseable {
         }
     }
 
-    /** Asked to go before anybody pinned it. Never waits for the image; whether it went. */
-    boolean dropAhead() {
-        if (!ImageLock.tryLock(this)) {
-            return false;
-        }
-        try {
-            if (closed || ahead != Ahead.HELD) {
-                return false;
-            }
-            endAhead(false);
-            if (inPlace) {
-                leavePlace();
-            } else {
-                dropLease();
-            }
-            return true;
-        } finally {
-            ImageLock.unlock(this);
-        }
-    }
-
-    /** Asked by a pass to go, now. Never waits for the image. */
-    Residency.Answer evict() {
-        return leave(false);
-    }
-
-    /** Asked by a pass to go: a copy now, anything else when a writer comes by. Never waits. */
-    Residency.Answer leaveBehind() {
-        return leave(true);
-    }
-
-    private Residency.Answer leave(boolean isBehind) {
-        if (!ImageLock.tryLock(this)) {
-            return Residency.Answer.BUSY;
-        }
-        try {
-            if (closed || lease == null || pins > 0 || writing || ahead != Ahead.NO) {
-                return Residency.Answer.BUSY;
-            }
-            if (touched) {
-                touched = false;
-                return Residency.Answer.SPARED;
-            }
-            if (page != null) {
-                dropLease();
-                evicted(true);
-                return Residency.Answer.GONE;
-            }
-            if (isBehind) {
-                return pager.residency().enterLeaving(this);
-            }
-            ImageQueues queues = pager.queues();
-            queues.startLeaving(chargeBytes);
-            try {
-                return writeAndDrop();
-            } finally {
-                queues.endLeaving(chargeBytes);
-            }
-        } finally {
-            ImageLock.unlock(this);
-        }
-    }
-
-    /**
-     * Asked to go after it waited for a writer, in no queue now.
-     *
-     * @param needed whether it still must; if not, or if it was pinned meanwhile, it goes back to
-     *     its band
-     * @throws SpillException if it cannot be written; it is in its band then
-     */
-    Residency.Answer evictQueued(boolean needed) {
-        ImageLock.lock(this);
-        try {
-            if (closed || lease == null || page != null || writing) {
-                // it went another way, and is queued as it must be, or will be
-                return Residency.Answer.BUSY;
-            }
-            if (!needed || pins > 0 || touched) {
-                touched = false;
-                pager.queues().enterBand(this);
-                return Residency.Answer.SPARED;
-            }
-            return writeAndDrop();
-        } finally {
-            ImageLock.unlock(this);
-        }
-    }
-
-    /** If somebody pinned the image meanwhile it stays, as a copy of its page. */
-    private Residency.Answer writeAndDrop() {
-        write();
-        if (pins > 0) {
-            return Residency.Answer.BUSY;
-        }
-        dropLease();
-        evicted(false);
-        return Residency.Answer.GONE;
-    }
-
-    private void evicted(boolean isCopy) {
-        SpillCounters counters = pager.counters();
-        counters.evictions.increment();
-        if (isCopy) {
-            counters.evictionsFree.increment();
-        }
-        EvictionEvent.emit(this, isCopy);
-    }
-
-    /** Asked to leave the window of pages that are read in place. Never waits for the image. */
-    void dropInPlace() {
-        if (!ImageLock.tryLock(this)) {
-            return;
-        }
-        try {
-            if (!inPlace || pins > 0 || ahead != Ahead.NO) {
-                return;
-            }
-            if (touched) {
-                touched = false;
-                return;
-            }
-            leavePlace();
-        } finally {
-            ImageLock.unlock(this);
-        }
-    }
-
     /**
      * Writes the bytes. The lock is released meanwhile, so that pins go on; nobody drops or closes
      * the image while {@code writing}. Afterwards the memory is a copy of the page.
      */
-    private void write() {
+    void write() {
         Lease source = lease;
         if (source == null || page != null || writing) {
             throw new AssertionError("nothing to write");
@@ -575,7 +460,7 @@ public final class Image implements AutoCloseable {
     }
 
     /** Frees the memory of an image whose page is written. */
-    private void dropLease() {
+    void dropLease() {
         pager.counters().copyBytes.add(-chargeBytes);
         releaseLease();
     }
@@ -599,7 +484,7 @@ public final class Image implements AutoCloseable {
         return waited;
     }
 
-    private void leavePlace() {
+    void leavePlace() {
         StoredPage from = stored();
         long placeBytes = from.extent().sizeBytes();
         inPlace = false;

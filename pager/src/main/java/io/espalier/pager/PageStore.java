@@ -176,7 +176,12 @@ final class PageStore {
         }
     }
 
-    /** Ends a lease that {@link #load} gave. */
+    /** Memory to read a page into, for a moment; {@link #unload} ends it. */
+    Lease scratch(long sizeBytes) {
+        return leases.take(sizeBytes);
+    }
+
+    /** Ends a lease that {@link #load} or {@link #scratch} gave. */
     void unload(Lease raw) {
         leases.giveBack(raw);
     }

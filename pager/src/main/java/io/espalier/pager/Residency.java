@@ -125,7 +125,7 @@ final class Residency {
     private void dropOldestAhead() {
         Image image = queues.rotate(queues.ahead);
         if (image != null) {
-            image.dropAhead();
+            ImageLeaving.dropAhead(image);
         }
     }
 
@@ -258,7 +258,7 @@ final class Residency {
             if (image == null) {
                 return queues.visits(queue) == 0;
             }
-            switch (image.leaveBehind()) {
+            switch (ImageLeaving.leaveBehind(image)) {
                 case SPARED -> counters.secondChances.increment();
                 case FULL -> {
                     return false;
@@ -279,7 +279,7 @@ final class Residency {
         try {
             // its own bytes count as leaving by now
             boolean needed = debtBytes() > queues.leavingBytes() - image.chargeBytes();
-            gone = image.evictQueued(needed) == Answer.GONE;
+            gone = ImageLeaving.evictQueued(image, needed) == Answer.GONE;
         } catch (SpillException e) {
             writeFailed(e);
             withdrawAll();
@@ -305,7 +305,7 @@ final class Residency {
     private void withdrawAll() {
         for (Image image = queues.takeLeaving(); image != null; image = queues.takeLeaving()) {
             try {
-                image.evictQueued(false);
+                ImageLeaving.evictQueued(image, false);
                 counters.writesWithdrawn.increment();
             } finally {
                 queues.endLeaving(image.chargeBytes());
@@ -371,7 +371,7 @@ final class Residency {
             if (image == null) {
                 break;
             }
-            Answer answer = image.evict();
+            Answer answer = ImageLeaving.evict(image);
             progress |= answer == Answer.GONE;
             if (answer == Answer.SPARED) {
                 counters.secondChances.increment();
@@ -389,7 +389,7 @@ final class Residency {
                 break;
             }
             try {
-                progress |= image.evictQueued(true) == Answer.GONE;
+                progress |= ImageLeaving.evictQueued(image, true) == Answer.GONE;
             } finally {
                 queues.endLeaving(image.chargeBytes());
             }
@@ -404,7 +404,7 @@ final class Residency {
             if (image == null) {
                 break;
             }
-            progress |= image.dropAhead();
+            progress |= ImageLeaving.dropAhead(image);
         }
         return progress;
     }
@@ -417,7 +417,7 @@ final class Residency {
             if (image == null) {
                 break;
             }
-            image.dropInPlace();
+            ImageLeaving.dropInPlace(image);
         }
         return queues.windowBytes() < before;
     }
@@ -434,7 +434,7 @@ final class Residency {
             if (image == null) {
                 break;
             }
-            image.dropInPlace();
+            ImageLeaving.dropInPlace(image);
         }
     }
 }

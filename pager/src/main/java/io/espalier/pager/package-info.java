@@ -32,8 +32,8 @@
  * measured, {@link io.espalier.pager.SpillStats} tells what was done.
  *
  * <p>Read in this order: Pager, Image, Pin, PagerOptions, CodecPolicy; then, inside, Residency (who
- * goes, and when), ImageQueues, SpillWriters, PageStore (how it is written and read), SpillSpace
- * and SpillSegment (where it is put).
+ * goes, and when), ImageLeaving (whether it can), ImageQueues, SpillWriters, ImageReads, PageStore
+ * (how it is written and read), SpillSpace and SpillSegment (where it is put).
  */
 @NullMarked
 package io.espalier.pager;

@@ -12,6 +12,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.espalier.memory.Layouts;
 import io.espalier.memory.Lease;
 import io.espalier.memory.MemoryBudget;
+import io.espalier.memory.NativeBuffer;
 import io.espalier.memory.NativeMemory;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
@@ -42,14 +43,19 @@ final class FaultTest {
             long last = page.extent().position() + page.storedBytes() - 1;
             for (long at : new long[] {page.extent().position(), last}) {
                 flip(f, page, at);
-                try (Lease target = f.memory.allocate(100_000)) {
+                try (Lease target = f.memory.allocate(100_000);
+                        NativeBuffer some = new NativeBuffer(f.memory)) {
                     for (Executable way :
-                            List.<Executable>of(image::pin, () -> image.readInto(target))) {
+                            List.<Executable>of(
+                                    image::pin,
+                                    () -> image.readInto(target),
+                                    () -> image.readRanges(new long[] {50_000, 1}, some))) {
                         DamagedPageException e = assertThrows(DamagedPageException.class, way);
                         Fixture.assertSays(e, "espalier-spill-");
                         Fixture.assertSays(e, "at offset " + page.extent().position());
                         Fixture.assertSays(e, String.format("expected 0x%016x", page.checksum()));
                     }
+                    assertEquals(0, some.sizeBytes());
                     assertTrue(whole.readInto(target), "others are whole");
                 }
                 assertEquals(0, f.pager.stats().images().pinsOpen());
@@ -59,7 +65,7 @@ final class FaultTest {
                 flip(f, page, at);
                 f.assertHolds(image, 1);
             }
-            assertEquals(4, f.pager.stats().pagedIn().damaged());
+            assertEquals(6, f.pager.stats().pagedIn().damaged());
             image.close();
             whole.close();
         }

@@ -7,9 +7,12 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.espalier.memory.Bytes;
 import io.espalier.memory.Layouts;
 import io.espalier.memory.Lease;
+import io.espalier.memory.NativeBuffer;
 import io.espalier.memory.NativeMemory;
+import io.espalier.memory.Words;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -146,6 +149,83 @@ final class PageTest {
             target.close();
             assertThrows(IllegalStateException.class, () -> resident.readInto(target));
             resident.close();
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Codec.class)
+    void rangesComeInTheirOrderWhereverTheBytesAre(Codec codec) {
+        // P9: fails if a range is cut, moved or read from elsewhere, if a copy or a mapping stays,
+        // if what is outside is read, or if nothing is asked for and a page is read
+        try (Fixture f = new Fixture(0, o -> o.withCodecPolicy(CodecPolicy.always(codec)));
+                NativeBuffer read = new NativeBuffer(f.memory)) {
+            Lease lease = f.memory.allocate(6 * Long.BYTES);
+            for (int i = 0; i < 6; i++) {
+                Words.setLong(f.memory.segment(), lease.offset(), i, 10L * (i + 1));
+            }
+            Image small = f.pager.adopt(lease, 0);
+            read.appendLong(7);
+            small.readRanges(new long[] {0, 16, 16, 16, 40, 8}, read);
+            long[] expected = {7, 10, 20, 30, 40, 60};
+            assertEquals(expected.length * 8L, read.sizeBytes());
+            for (int i = 0; i < expected.length; i++) {
+                assertEquals(expected[i], Words.getLong(read.segment(), read.offset(), i));
+            }
+            long pagedIn = f.pager.stats().pagedIn().count();
+            assertEquals(1, pagedIn, "all ranges by one read");
+            small.readRanges(new long[] {}, read);
+            small.readRanges(new long[] {48, 0, 0, 0}, read);
+            for (long[] bad :
+                    new long[][] {
+                        {48, 1}, {0, 8, 41, 8}, {-1, 1}, {0, -1}, {49, 0}, {Long.MAX_VALUE, 8}
+                    }) {
+                assertThrows(IndexOutOfBoundsException.class, () -> small.readRanges(bad, read));
+            }
+            assertThrows(
+                    IllegalArgumentException.class,
+                    () -> small.readRanges(new long[] {0, 1, 2}, read));
+            assertEquals(expected.length * 8L, read.sizeBytes());
+            assertEquals(pagedIn, f.pager.stats().pagedIn().count());
+
+            Image large = f.adopt(MIB + 5, 3);
+            long[] ranges = {MIB, 5, 0, 1, 5000, 70_000, 5001, 3, 0, MIB + 5};
+            assertRanges(f, large, ranges);
+            assertEquals(0, f.budget.usedBytes());
+            assertEquals(0, f.pager.stats().mapped().pageBytes());
+            assertEquals(0, f.pager.stats().images().pinsOpen());
+            Pin pin = large.pin();
+            assertRanges(f, large, ranges);
+            pin.close();
+            large.close();
+            small.close();
+            assertThrows(
+                    IllegalStateException.class, () -> small.readRanges(new long[] {0, 0}, read));
+            f.budget.resize(MIB);
+            Image resident = f.adopt(1000, 2);
+            assertRanges(f, resident, new long[] {999, 1, 0, 999});
+            assertTrue(resident.isResident());
+            resident.close();
+        }
+    }
+
+    private static void assertRanges(Fixture f, Image image, long[] ranges) {
+        try (NativeBuffer read = new NativeBuffer(f.memory);
+                NativeBuffer expected = new NativeBuffer(f.memory)) {
+            image.readRanges(ranges, read);
+            try (Pin pin = image.pin()) {
+                for (int i = 0; i < ranges.length; i += 2) {
+                    expected.append(f.memory.segment(), pin.offset() + ranges[i], ranges[i + 1]);
+                }
+            }
+            assertEquals(
+                    0,
+                    Bytes.compare(
+                            read.segment(),
+                            read.offset(),
+                            read.sizeBytes(),
+                            expected.segment(),
+                            expected.offset(),
+                            expected.sizeBytes()));
         }
     }
 
