@@ -313,6 +313,17 @@ public final class NativeMemory implements AutoCloseable {
     }
 
     /**
+     * Asks the system to back the range by pages of the usual size, so that a part of a mapped file
+     * can be {@linkplain #discard given back} without the rest: of a huge page, all goes. A hint: it
+     * may do nothing.
+     *
+     * @throws IndexOutOfBoundsException if the range is not one of {@link #segment()}
+     */
+    public void avoidHugePages(long offset, long sizeBytes) {
+        pages.avoidHugePages(offset, sizeBytes);
+    }
+
+    /**
      * Brings the mapped pages of the range into memory now. A page that cannot be read fails here
      * as an exception; when it is first met by a load instruction, it is an {@link InternalError}
      * at best, and within a native or intrinsic routine (a checksum, a codec) the end of the

@@ -42,6 +42,16 @@ final class Pages {
         }
     }
 
+    /** See {@link NativeMemory#avoidHugePages}. */
+    void avoidHugePages(long offset, long sizeBytes) {
+        Objects.checkFromIndexSize(offset, sizeBytes, segment.byteSize());
+        long from = offset & -SizeClasses.PAGE_BYTES;
+        if (isNative && sizeBytes > 0) {
+            long to = SizeClasses.pagesUp(offset + sizeBytes);
+            SystemCalls.avoidHugePages(segment.asSlice(from, to - from));
+        }
+    }
+
     /**
      * Gives whole pages back.
      *

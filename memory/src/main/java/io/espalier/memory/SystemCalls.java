@@ -338,6 +338,11 @@ final class SystemCalls {
         boolean ignored = advise(range, MADV_WILLNEED);
     }
 
+    /** Asks that a mapping is not backed by pages larger than the usual ones. */
+    static void avoidHugePages(MemorySegment range) {
+        boolean ignored = advise(range, MADV_NOHUGEPAGE);
+    }
+
     /** What became of {@link #populate}. */
     enum Populated {
         DONE,

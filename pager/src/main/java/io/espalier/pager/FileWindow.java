@@ -15,10 +15,16 @@ import org.jspecify.annotations.Nullable;
  */
 final class FileWindow {
 
-    /** What the system maps around a fault, too, so that a smaller unit would count too little. */
+    /** What the system maps around a fault in any case, so that less would count too little. */
     static final int BLOCK_BITS = 16;
 
     static final long BLOCK_BYTES = 1L << BLOCK_BITS;
+
+    /**
+     * How far from a block that is touched the system may map others along with it: it maps all
+     * that it keeps together in its cache, and nothing of that is larger.
+     */
+    private static final int ALONG_BLOCKS_MAX = (2 << 20) >>> BLOCK_BITS;
 
     private static final int CAPACITY_MIN = 64;
 
@@ -51,14 +57,36 @@ final class FileWindow {
         lock.lock();
         try {
             file.checkOpen();
+            boolean entered = false;
             for (int block = first; block <= last; block++) {
                 if (file.markIn(block)) {
                     push(file, block);
+                    entered = true;
                 }
+            }
+            if (entered) {
+                dropAlong(file, first, last);
             }
             shrink();
         } finally {
             lock.unlock();
+        }
+    }
+
+    /** Drops what was mapped along with blocks that entered, and is not in itself. */
+    private void dropAlong(MappedFile file, int first, int last) {
+        int end = Math.min(file.blockCount(), last + 1 + ALONG_BLOCKS_MAX);
+        int from = Math.max(0, first - ALONG_BLOCKS_MAX);
+        for (int block = from; block < end; block++) {
+            if (file.isIn(block)) {
+                if (from < block) {
+                    discard(file, from, block - 1);
+                }
+                from = block + 1;
+            }
+        }
+        if (from < end) {
+            discard(file, from, end - 1);
         }
     }
 

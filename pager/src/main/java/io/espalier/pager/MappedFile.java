@@ -47,6 +47,10 @@ public final class MappedFile implements AutoCloseable {
         int words = Math.toIntExact((blocks + BITS - 1) / BITS);
         this.in = new AtomicLongArray(words);
         this.again = new AtomicLongArray(words);
+        if (lease.isMapped()) {
+            // what comes along with a block can be dropped without it then
+            pager.memory().avoidHugePages(offset, sizeBytes);
+        }
     }
 
     /**
@@ -174,6 +178,14 @@ public final class MappedFile implements AutoCloseable {
         }
         set(in, block);
         return true;
+    }
+
+    boolean isIn(int block) {
+        return isSet(in, block);
+    }
+
+    int blockCount() {
+        return sizeBytes == 0 ? 0 : block(sizeBytes - 1) + 1;
     }
 
     /** Called under the window's lock. */

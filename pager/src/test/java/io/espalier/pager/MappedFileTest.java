@@ -12,11 +12,14 @@ import io.espalier.memory.Layouts;
 import io.espalier.memory.Lease;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -54,6 +57,66 @@ final class MappedFileTest {
             file.drop(0, file.sizeBytes());
             assertEquals(0, f.pager.stats().mapped().fileTouchedBytes());
         }
+    }
+
+    @Test
+    void whatTheSystemMapsAlongGoesWithWhatWasTouched() throws IOException {
+        // fails if reading here and there leaves most of a file mapped, of which nobody knows
+        assumeTrue(Files.exists(Path.of("/proc/self/smaps")));
+        byte[] expected = Fixture.bytes(48 * MIB, 1);
+        Path path = folder.resolve("a");
+        try (FileChannel channel =
+                FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+            // what is written at once stays together in the system's cache, and is mapped together
+            ByteBuffer buffer = ByteBuffer.allocateDirect(expected.length).put(expected).flip();
+            while (buffer.hasRemaining()) {
+                channel.write(buffer);
+            }
+        }
+        try (Fixture f = new Fixture(0)) {
+            assumeTrue(f.memory.isNative());
+            List<Lease> leases = new ArrayList<>();
+            // the system maps large pieces where addresses are even with those of the file
+            do {
+                leases.add(f.memory.allocate(4 * KIB));
+            } while ((f.memory.segment().address() + leases.getLast().offset() + 4 * KIB)
+                            % (2 * MIB)
+                    != 0);
+            try (MappedFile file = f.pager.map(path)) {
+                long most = 0;
+                int step = (int) (3 * MIB + 100 * KIB);
+                for (int i = 0; i < 64; i++) {
+                    int at = i * step % (int) (48 * MIB);
+                    assertEquals(
+                            expected[at], f.memory.segment().get(Layouts.BYTE, file.offset() + at));
+                    if (i % 2 == 0) {
+                        file.touched(at, 1);
+                    } else {
+                        file.load(at, 1);
+                    }
+                    most = Math.max(most, mappedBytes(path));
+                }
+                // the window, what was touched last, and what came with them
+                assertTrue(most <= MIB, most + " bytes are mapped");
+                file.drop(0, file.sizeBytes());
+                assertEquals(0, mappedBytes(path));
+            }
+            leases.forEach(Lease::close);
+        }
+    }
+
+    /** How much of a mapped file is resident. */
+    private static long mappedBytes(Path path) throws IOException {
+        long bytes = 0;
+        boolean counts = false;
+        for (String line : Files.readAllLines(Path.of("/proc/self/smaps"))) {
+            if (line.matches("[0-9a-f]+-[0-9a-f]+ .*")) {
+                counts = line.contains(path.toString());
+            } else if (counts && line.startsWith("Rss:")) {
+                bytes += Long.parseLong(line.replaceAll("[^0-9]", "")) * KIB;
+            }
+        }
+        return bytes;
     }
 
     @Test
