@@ -131,7 +131,10 @@ final class LongLanes {
         return c3;
     }
 
-    /** The same, with notes. */
+    /**
+     * The same, with notes. A loop of its own: whether there are notes would be asked in each step
+     * of each lane, unless a compiler takes it out of the loop, which none has promised.
+     */
     private static long noted(
             MemorySegment segment,
             long a,

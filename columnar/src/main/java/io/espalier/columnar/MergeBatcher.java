@@ -150,6 +150,8 @@ public final class MergeBatcher implements AutoCloseable {
     }
 
     // ---- adding -------------------------------------------------------------------------------
+    // Each form is passed on as it is: one interface for all, or a row as an object between, would
+    // be a call that nobody can inline, or an allocation, for every update.
 
     /**
      * Says what the second number of times is, from here on, where times are pairs.

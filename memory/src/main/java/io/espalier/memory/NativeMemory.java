@@ -314,8 +314,8 @@ public final class NativeMemory implements AutoCloseable {
 
     /**
      * Asks the system to back the range by pages of the usual size, so that a part of a mapped file
-     * can be {@linkplain #discard given back} without the rest: of a huge page, all goes. A hint: it
-     * may do nothing.
+     * can be {@linkplain #discard given back} without the rest: of a huge page, all goes. A hint:
+     * it may do nothing.
      *
      * @throws IndexOutOfBoundsException if the range is not one of {@link #segment()}
      */
