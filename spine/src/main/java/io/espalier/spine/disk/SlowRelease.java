@@ -9,6 +9,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -35,7 +36,16 @@ final class SlowRelease {
 
     private static final long IDLE_MILLIS = 500;
 
+    /** So long one who needs the room waits at most. */
+    private static final long FINISH_NANOS = 10_000_000_000L;
+
     private static final ThreadPoolExecutor EXECUTOR = executor();
+
+    /** Files whose room is not back yet; whoever waits on it is told when there are fewer. */
+    private static final AtomicInteger PENDING = new AtomicInteger();
+
+    /** How many need the room now. */
+    private static final AtomicInteger IN_NEED = new AtomicInteger();
 
     private SlowRelease() {}
 
@@ -59,6 +69,10 @@ final class SlowRelease {
         boolean otherNames;
         try {
             sizeBytes = Files.size(path);
+            if (sizeBytes <= PIECE_BYTES) {
+                Files.deleteIfExists(path);
+                return;
+            }
             otherNames = hasOtherNames(path);
             file = PunchableFile.open(path);
         } catch (NoSuchFileException e) {
@@ -72,11 +86,15 @@ final class SlowRelease {
         try {
             Files.deleteIfExists(path);
             if (!otherNames && file.tryOwn()) {
-                EXECUTOR.execute(() -> release(file, sizeBytes));
-                handedOver = true;
+                PENDING.incrementAndGet();
+                try {
+                    EXECUTOR.execute(() -> release(file, sizeBytes));
+                    handedOver = true;
+                } catch (RejectedExecutionException e) {
+                    // closed here
+                    done();
+                }
             }
-        } catch (RejectedExecutionException e) {
-            // closed here
         } finally {
             if (!handedOver) {
                 file.close();
@@ -97,12 +115,54 @@ final class SlowRelease {
     private static void release(PunchableFile file, long sizeBytes) {
         try (file) {
             // the last piece goes with the file
-            for (long at = sizeBytes; at > PIECE_BYTES; at -= PIECE_BYTES) {
+            for (long at = sizeBytes; at > PIECE_BYTES && IN_NEED.get() == 0; at -= PIECE_BYTES) {
                 if (!file.punch(at - PIECE_BYTES, PIECE_BYTES)) {
                     return;
                 }
                 LockSupport.parkNanos(PAUSE_NANOS);
             }
+        } finally {
+            done();
         }
+    }
+
+    private static void done() {
+        synchronized (PENDING) {
+            PENDING.decrementAndGet();
+            PENDING.notifyAll();
+        }
+    }
+
+    /**
+     * Frees what is still to be freed without taking its time: for one who finds a disk full.
+     *
+     * @return whether there was anything
+     */
+    static boolean finish() {
+        if (PENDING.get() == 0) {
+            return false;
+        }
+        IN_NEED.incrementAndGet();
+        boolean interrupted = false;
+        try {
+            long until = System.nanoTime() + FINISH_NANOS;
+            synchronized (PENDING) {
+                long left = FINISH_NANOS;
+                while (PENDING.get() > 0 && left > 0) {
+                    try {
+                        TimeUnit.NANOSECONDS.timedWait(PENDING, left);
+                    } catch (InterruptedException e) {
+                        interrupted = true;
+                    }
+                    left = until - System.nanoTime();
+                }
+            }
+        } finally {
+            IN_NEED.decrementAndGet();
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+        return true;
     }
 }

@@ -64,7 +64,15 @@ final class WrittenFile implements DiskFile {
         ByteBuffer piece = source.slice(source.position(), bytes);
         MemorySegment memory = MemorySegment.ofBuffer(piece);
         try {
-            file.write(sizeBytes, memory);
+            try {
+                file.write(sizeBytes, memory);
+            } catch (IOException e) {
+                // the room of what was deleted may be on its way
+                if (!SlowRelease.finish()) {
+                    throw e;
+                }
+                file.write(sizeBytes, memory);
+            }
         } catch (IOException e) {
             throw FolderDisk.ofFailedWrite(path, e);
         }

@@ -160,6 +160,40 @@ class FolderDiskTest {
     }
 
     @Test
+    void theRoomOfWhatWasDiscardedIsThereForWhoNeedsIt() throws Exception {
+        // fails if a write finds the disk full while the room of a deleted file is on its way
+        Path mount = Files.createDirectory(disk.root().resolve("small"));
+        Process process =
+                new ProcessBuilder(
+                                "mount",
+                                "-t",
+                                "tmpfs",
+                                "-o",
+                                "size=200m",
+                                "tmpfs",
+                                mount.toString())
+                        .redirectErrorStream(true)
+                        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                        .start();
+        assumeTrue(process.waitFor() == 0, "no tmpfs here");
+        try {
+            FolderDisk small = new FolderDisk(mount);
+            ByteBuffer bytes = ByteBuffer.allocate(1 << 20);
+            for (int i = 0; i < 5; i++) {
+                String name = "file" + i;
+                try (DiskFile file = small.create(name)) {
+                    for (int j = 0; j < 150; j++) {
+                        file.append(bytes.clear());
+                    }
+                }
+                small.discard(name);
+            }
+        } finally {
+            new ProcessBuilder("umount", "-l", mount.toString()).start().waitFor();
+        }
+    }
+
+    @Test
     void whatOthersReadOrKeepIsNotFreedPieceByPiece() throws Exception {
         // fails if holes are made in a file that has another name, or that somebody holds; also if
         // a deleted file can be held whose blocks are on their way
