@@ -3,21 +3,17 @@ package io.espalier.spine.trace;
 import java.util.Collection;
 
 /**
- * Holds writers back that are ahead of compaction, whoever compacts: a little from some runs on,
- * and altogether where a trace has more than its limit.
+ * Holds writers back that are ahead of compaction, whoever compacts: a {@linkplain CommitPace
+ * little} from some runs on, or where too much waits to be folded, and altogether where a trace has
+ * more runs than its limit.
  *
  * <p>For the store's own compactor a commit waits after it is durable: the work is under way, and
  * comes to an end. For others it waits before, since nobody may ever come; it is refused then, and
  * nothing of it has happened.
  *
- * <p>Thread-safe.
+ * <p>Thread-safe, but for {@link #slow}: one thread at a time commits.
  */
 final class Backpressure {
-
-    /** Each run more slows a commit down by so much. */
-    static final long PAUSE_NANOS = 200_000;
-
-    static final long PAUSE_NANOS_MAX = 6_000_000;
 
     /** How often somebody is looked after who is at work. */
     private static final long LOOK_NANOS = 50_000_000;
@@ -25,12 +21,15 @@ final class Backpressure {
     private final TraceStore store;
     private final StoreClock clock;
     private final int runsMax;
+    private final int garbagePercentMax;
+    private final CommitPace pace = new CommitPace();
     private final long patienceNanos;
 
     Backpressure(TraceStore store, TraceStoreOptions options, StoreClock clock) {
         this.store = store;
         this.clock = clock;
         this.runsMax = options.runsMax();
+        this.garbagePercentMax = options.garbagePercentMax();
         this.patienceNanos = options.compactorWaitMillis() * 1_000_000;
     }
 
@@ -80,13 +79,26 @@ final class Backpressure {
         }
     }
 
-    /** After a commit: lets it be a little slower, or wait for the store's own compactor. */
-    void slow(Collection<Trace> written) {
+    /**
+     * After a commit: lets it be a little slower, or wait for the store's own compactor.
+     *
+     * @param startedNanos when the commit began
+     */
+    void slow(Collection<Trace> written, long startedNanos) {
+        int excessRuns = 0;
+        double garbagePercent = 0;
+        // others may compact, and may not care for garbage
+        boolean folding = store.compactor().isRunning();
         for (Trace trace : written) {
-            int excess = trace.runCount() - runsEasy(runsMax);
-            if (excess > 0) {
-                clock.pause(Math.min(excess * PAUSE_NANOS, PAUSE_NANOS_MAX));
-            }
+            excessRuns = Math.max(excessRuns, trace.runCount() - runsEasy(runsMax));
+            garbagePercent = Math.max(garbagePercent, folding ? trace.garbage().percent() : 0);
+        }
+        long elapsed = Math.max(0, clock.nanos() - startedNanos);
+        long pause = pace.pauseNanos(elapsed, excessRuns, garbagePercent, garbagePercentMax);
+        if (pause > 0) {
+            clock.pause(pause);
+        }
+        for (Trace trace : written) {
             store.compactor().awaitFewerRuns(trace, runsMax);
         }
     }

@@ -96,6 +96,7 @@ public final class Commit implements AutoCloseable {
                             + "; keep that epoch at least");
         }
         store.backpressure().admit(writers.keySet());
+        long startedNanos = store.clock().nanos();
         // one attempt: after a failure nobody knows how much of a file is written
         done = true;
         Map<Trace, Optional<PartRef>> parts = new LinkedHashMap<>();
@@ -117,7 +118,7 @@ public final class Commit implements AutoCloseable {
                 parts.values().forEach(part -> part.ifPresent(p -> store.discard(p.fileId())));
             }
         }
-        store.backpressure().slow(parts.keySet());
+        store.backpressure().slow(parts.keySet(), startedNanos);
     }
 
     @Override

@@ -7,13 +7,11 @@ import java.util.List;
 /** A compaction that is worthwhile: a request of a trace's spine. */
 record CompactionTask(Trace trace, MergeRequest request) {
 
-    // fewer runs of so few updates: the price is that of the files
-    private static final int SMALL_RUNS = 8;
-    private static final long SMALL_UPDATES = 1 << 18;
-
-    // and of so few: each update would be written again for each doubling
-    private static final int FEW_RUNS = 4;
-    private static final long FEW_UPDATES = 1 << 22;
+    // fewer runs of so few updates: the price is that of the files, and each update would be
+    // written
+    // again for each doubling; a fold of everything, or a wider request, takes them all at once
+    private static final int SMALL_RUNS = 16;
+    private static final long SMALL_UPDATES = 1 << 22;
 
     /** Whether both want something of the same batches. */
     boolean overlaps(CompactionTask other) {
@@ -35,10 +33,7 @@ record CompactionTask(Trace trace, MergeRequest request) {
     /** Whether it pays to wait for a request that covers it. */
     boolean isSmall() {
         long runs = request.inputs().stream().mapToLong(i -> i.batch().runs().size()).sum();
-        long updates = updateCount();
-        return runs > 0
-                && ((runs < SMALL_RUNS && updates < SMALL_UPDATES)
-                        || (runs < FEW_RUNS && updates < FEW_UPDATES));
+        return runs > 0 && runs < SMALL_RUNS && updateCount() < SMALL_UPDATES;
     }
 
     /** What is stored of the inputs, in order. */

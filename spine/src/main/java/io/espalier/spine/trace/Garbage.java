@@ -33,6 +33,32 @@ final class Garbage {
     }
 
     static boolean isTooMuch(Spine spine, int percentMax, long updatesMin) {
+        return isTooMuch(amount(spine), spine, percentMax, updatesMin);
+    }
+
+    static boolean isTooMuch(Amount amount, Spine spine, int percentMax, long updatesMin) {
+        return amount.garbage() >= updatesMin
+                && amount.garbage() > amount.rows() / 100.0 * percentMax
+                && !isAskedFor(spine);
+    }
+
+    /**
+     * What of a trace can be folded.
+     *
+     * @param garbage how many updates would be gone
+     * @param rows how many would be left
+     */
+    record Amount(long garbage, long rows) {
+
+        static final Amount NONE = new Amount(0, 0);
+
+        /** How many updates would be gone for a hundred that are left; 0 where it does not pay. */
+        double percent() {
+            return garbage < UPDATES_MIN ? 0 : 100.0 * garbage / Math.max(1, rows);
+        }
+    }
+
+    static Amount amount(Spine spine) {
         Frontier since = spine.since();
         long updates = 0;
         long rows = 0;
@@ -51,9 +77,7 @@ final class Garbage {
             oldest &= batch.isEmpty();
         }
         long garbage = updates - Math.clamp(rows, 0, updates);
-        return garbage >= updatesMin
-                && garbage > Math.max(0, rows) / 100.0 * percentMax
-                && !isAskedFor(spine);
+        return new Amount(garbage, Math.max(0, rows));
     }
 
     /** Whether all times of a batch are one as of {@code since}. */

@@ -32,6 +32,8 @@ public final class Trace {
 
     private final ReadHolds holds;
 
+    private volatile Garbage.Amount garbage = Garbage.Amount.NONE;
+
     private volatile TraceSnapshot.Shared current;
 
     Trace(TraceStore store, long id, String name, Spine spine, long upper) {
@@ -153,6 +155,11 @@ public final class Trace {
         return current.runCount();
     }
 
+    /** What of it could be folded as of the last commit or compaction. */
+    Garbage.Amount garbage() {
+        return garbage;
+    }
+
     /** How many of them hold epochs before {@code epoch}. */
     int runCountBefore(long epoch) {
         int count = 0;
@@ -199,6 +206,7 @@ public final class Trace {
         private final List<BatchFile> added;
         private final List<BatchFile> gone;
         private final TraceSnapshot.Shared shared;
+        private final Garbage.Amount nextGarbage;
         private TraceSnapshot.@Nullable Shared before;
 
         private Next(
@@ -212,6 +220,7 @@ public final class Trace {
             this.added = added;
             this.gone = gone;
             this.shared = shared;
+            this.nextGarbage = Garbage.amount(nextSpine);
         }
 
         /** Makes it visible. It does not fail. */
@@ -219,6 +228,7 @@ public final class Trace {
             before = current;
             spine = nextSpine;
             batches = nextBatches;
+            garbage = nextGarbage;
             current = shared;
             gone.forEach(file -> files.remove(file.part().fileId()));
         }

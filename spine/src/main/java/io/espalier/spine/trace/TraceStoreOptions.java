@@ -20,7 +20,8 @@ import io.espalier.columnar.ChainBuilder;
  *     once
  * @param garbagePercentMax so many updates for a hundred rows may be there only because they are
  *     not folded yet, before everything is compacted at once: what it saves of room it costs in
- *     writing. Held history does not count.
+ *     writing. Where there are more, since commits are faster than compaction, each commit takes a
+ *     little longer. Held history does not count.
  * @param runsMax a commit to a trace with more runs waits for compaction; from five twelfths of it
  *     on each commit takes a little longer
  * @param compactorWaitMillis for how long a commit waits for others to compact, while none of them
@@ -48,8 +49,8 @@ public record TraceStoreOptions(
     /** An update for each four rows. */
     public static final int GARBAGE_PERCENT_MAX_DEFAULT = 25;
 
-    /** 96 runs. */
-    public static final int RUNS_MAX_DEFAULT = 96;
+    /** 144 runs. */
+    public static final int RUNS_MAX_DEFAULT = 144;
 
     /** Ten seconds. */
     public static final long COMPACTOR_WAIT_MILLIS_DEFAULT = 10_000;
