@@ -41,8 +41,17 @@ public final class TraceScan implements AutoCloseable {
     /** Inner node i of the tournament has its loser at i; the winner of all is at 0. */
     private final int[] tree;
 
-    /** How many bytes all keys of the range have in common. */
+    /** How many bytes all keys that the heads may come to have in common. */
     private long sharedBytes;
+
+    /**
+     * Whether that is known of the chunks that the heads are in alone: how low a part goes is not
+     * known without its first chunk, which may never be asked for.
+     */
+    private final boolean chunkwise;
+
+    /** A head has come to another chunk. */
+    private boolean stale;
 
     private boolean started;
 
@@ -72,6 +81,7 @@ public final class TraceScan implements AutoCloseable {
         this.segment = memory.segment();
         this.asOf = asOf;
         this.descending = descending;
+        this.chunkwise = descending && from == null && files.size() > 1;
         this.heads = new Head[files.size()];
         this.tree = new int[Math.max(1, files.size())];
         for (int i = 0; i < heads.length; i++) {
@@ -138,13 +148,16 @@ public final class TraceScan implements AutoCloseable {
                 val = first.val;
             }
             first.step();
-            replay(tree[0]);
+            boolean sameRanks = replayOrRank();
             for (Head other = heads[tree[0]];
-                    other.rank == rank && !other.done && (other != first || copied) && isRow(other);
+                    (!sameRanks || other.rank == rank)
+                            && !other.done
+                            && (other != first || copied)
+                            && isRow(other);
                     other = heads[tree[0]]) {
                 total += other.net();
                 other.step();
-                replay(tree[0]);
+                sameRanks &= replayOrRank();
             }
             if (total != 0) {
                 sum = total;
@@ -178,6 +191,11 @@ public final class TraceScan implements AutoCloseable {
         for (Head head : heads) {
             head.start();
         }
+        rankAll();
+    }
+
+    private void rankAll() {
+        stale = false;
         share();
         for (Head head : heads) {
             head.setRank();
@@ -185,6 +203,20 @@ public final class TraceScan implements AutoCloseable {
         if (heads.length > 0) {
             tree[0] = play(1);
         }
+    }
+
+    /**
+     * The head that has won has moved.
+     *
+     * @return whether the ranks of the others are what they were
+     */
+    private boolean replayOrRank() {
+        if (stale) {
+            rankAll();
+            return false;
+        }
+        replay(tree[0]);
+        return true;
     }
 
     /** The winner below a node, whose loser is noted. */
@@ -340,7 +372,12 @@ public final class TraceScan implements AutoCloseable {
             plain = view.isSingle() && Long.compareUnsigned(view.timeMax(), scan.asOf) <= 0;
             key = scan.descending ? keysTo - 1 : keysFrom;
             enterKey();
-            setRank();
+            if (scan.chunkwise) {
+                // what was in common need not be in common with this chunk
+                scan.stale = true;
+            } else {
+                setRank();
+            }
         }
 
         private void enterKey() {
@@ -436,8 +473,10 @@ public final class TraceScan implements AutoCloseable {
                     return common(bound, scan.toIndex, at, shared);
                 }
             } else if (scan.descending) {
-                // what comes is below: down to the first key of the part, which is not known
-                return scan.from == null ? 0 : common(scan.from, scan.fromIndex, at, shared);
+                // what comes is below: down to the bound, or to the first key of the chunk
+                return scan.from == null
+                        ? common(last, keysFrom, at, shared)
+                        : common(scan.from, scan.fromIndex, at, shared);
             }
             return common(last, lastIndex, at, shared);
         }

@@ -41,6 +41,10 @@ class TraceLifeTest {
                     .withRunsMax(Integer.MAX_VALUE)
                     .withChunkBytes(400);
 
+    /** As stores are by default, but for their chunks. */
+    private static final TraceStoreOptions RUNNING =
+            BY_HAND.withCompaction(true).withRunsMax(TraceStoreOptions.RUNS_MAX_DEFAULT);
+
     @TempDir Path folder = Path.of("");
 
     private final SimulatedDisk disk = new SimulatedDisk(5);
@@ -271,7 +275,7 @@ class TraceLifeTest {
             }
             assertEquals(64, store.find("a").orElseThrow().runCount());
         }
-        try (TraceStore store = open(BY_HAND.withCompaction(true))) {
+        try (TraceStore store = open(RUNNING)) {
             while (store.compactionStats().waiting() > 0) {
                 Thread.sleep(1);
             }
@@ -295,7 +299,8 @@ class TraceLifeTest {
         byte[] bad = disk.bytes(batchFiles().getFirst());
         bad[40] ^= 1;
         disk.setBytes(batchFiles().getFirst(), bad);
-        try (TraceStore store = open(BY_HAND.withCompaction(true))) {
+        // so few runs that writers wait for it
+        try (TraceStore store = open(RUNNING.withRunsMax(24))) {
             for (int i = 0; i < 80; i++) {
                 commit(store, 0, "a");
             }
@@ -308,7 +313,7 @@ class TraceLifeTest {
     void closingInTheMiddleOfCompactionsLeavesNothingOut() {
         // fails if the thread that compacts outlives the store, or loses what it holds
         for (int round = 0; round < 15; round++) {
-            try (TraceStore store = open(BY_HAND.withCompaction(true))) {
+            try (TraceStore store = open(RUNNING)) {
                 for (int i = 0; i < 10 + round; i++) {
                     commit(store, 0, "a", "b");
                 }
@@ -324,7 +329,7 @@ class TraceLifeTest {
         // fails if a reader sees an epoch in part, or a file goes while it is read
         AtomicBoolean over = new AtomicBoolean();
         List<Throwable> problems = new ArrayList<>();
-        try (TraceStore store = open(BY_HAND.withCompaction(true))) {
+        try (TraceStore store = open(RUNNING)) {
             commit(store, 0, "a");
             Trace trace = store.find("a").orElseThrow();
             Runnable reader =

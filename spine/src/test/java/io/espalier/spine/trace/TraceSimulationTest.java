@@ -30,7 +30,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class TraceSimulationTest {
 
-    private static final long HISTORIES_QUICK = 6000;
+    private static final long HISTORIES_QUICK = 5000;
 
     /** The long profile's number; more of a night with {@code -Despalier.histories=10000000}. */
     private static final long HISTORIES = Long.getLong("espalier.histories", 1_000_000);
