@@ -240,8 +240,6 @@ class ReadCommandsTest {
                       "upper": 2,
                       "holds": 2,
                       "heldFrom": 4,
-                      "holds": 2,
-                      "heldFrom": 4,
                       "parts": [
                         {
                           "file": "default.part",
