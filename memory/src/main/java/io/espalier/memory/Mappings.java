@@ -216,7 +216,7 @@ final class Mappings {
             mappedFiles.decrementAndGet();
             return true;
         }
-        SystemCalls.discard(range);
+        SystemCalls.discard(range, 0, range.byteSize());
         return false;
     }
 

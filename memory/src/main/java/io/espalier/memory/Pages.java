@@ -58,9 +58,7 @@ final class Pages {
      * @return whether they are not backed any more, as far as the system can do that
      */
     boolean giveBack(long offset, long sizeBytes) {
-        return !isNative
-                || sizeBytes <= 0
-                || SystemCalls.discard(segment.asSlice(offset, sizeBytes));
+        return !isNative || sizeBytes <= 0 || SystemCalls.discard(segment, offset, sizeBytes);
     }
 
     /** See {@link NativeMemory#populate}. */
@@ -70,7 +68,7 @@ final class Pages {
         }
         long from = offset & -SizeClasses.PAGE_BYTES;
         long pagesBytes = SizeClasses.pagesUp(offset + sizeBytes) - from;
-        switch (SystemCalls.populate(segment.asSlice(from, pagesBytes))) {
+        switch (SystemCalls.populate(segment, from, pagesBytes)) {
             case DONE -> {}
             case UNREADABLE -> throw unreadable(from, pagesBytes, null);
             case UNSUPPORTED -> touchPages(from, pagesBytes);

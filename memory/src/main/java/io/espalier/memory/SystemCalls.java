@@ -20,6 +20,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -96,6 +97,7 @@ final class SystemCalls {
             MethodHandle mmap,
             MethodHandle munmap,
             MethodHandle madvise,
+            MethodHandle madvisePlain,
             MethodHandle open,
             MethodHandle lseek,
             MethodHandle close,
@@ -137,6 +139,7 @@ final class SystemCalls {
                                     word, address, word, integer, integer, integer, word)),
                     handle("munmap", FunctionDescriptor.of(integer, address, word)),
                     handle("madvise", FunctionDescriptor.of(integer, address, word, integer)),
+                    plain("madvise", FunctionDescriptor.of(integer, word, word, integer, address)),
                     handle("open", FunctionDescriptor.of(integer, address, integer)),
                     handle("lseek", FunctionDescriptor.of(word, integer, word, integer)),
                     handle("close", FunctionDescriptor.of(integer, integer)),
@@ -144,10 +147,7 @@ final class SystemCalls {
                             "fallocate",
                             FunctionDescriptor.of(integer, integer, integer, word, word)),
                     handle("pread", FunctionDescriptor.of(word, integer, word, word, word)),
-                    Linker.nativeLinker()
-                            .downcallHandle(
-                                    Linker.nativeLinker().defaultLookup().findOrThrow("pread"),
-                                    FunctionDescriptor.of(word, integer, word, word, word)),
+                    plain("pread", FunctionDescriptor.of(word, integer, word, word, word)),
                     handle("pwrite", FunctionDescriptor.of(word, integer, address, word, word)),
                     handle("ftruncate", FunctionDescriptor.of(integer, integer, word)),
                     handle("fsync", FunctionDescriptor.of(integer, integer)),
@@ -170,6 +170,12 @@ final class SystemCalls {
         Linker linker = Linker.nativeLinker();
         Linker.Option errno = Linker.Option.captureCallState("errno");
         return linker.downcallHandle(linker.defaultLookup().findOrThrow(name), descriptor, errno);
+    }
+
+    /** The same without the error number, which costs objects: a call that fails is done again. */
+    private static MethodHandle plain(String name, FunctionDescriptor descriptor) {
+        Linker linker = Linker.nativeLinker();
+        return linker.downcallHandle(linker.defaultLookup().findOrThrow(name), descriptor);
     }
 
     private static long pageBytes() {
@@ -329,8 +335,8 @@ final class SystemCalls {
      *
      * @return whether the system did so; it refuses for memory that is locked
      */
-    static boolean discard(MemorySegment range) {
-        return advise(range, MADV_DONTNEED);
+    static boolean discard(MemorySegment whole, long offset, long sizeBytes) {
+        return tryAdvise(whole, offset, sizeBytes, MADV_DONTNEED) == 0;
     }
 
     /** Asks for the pages of the range to be read ahead. */
@@ -351,10 +357,10 @@ final class SystemCalls {
     }
 
     /** Reads the pages of the range in, or says why not; never raises a signal. */
-    static Populated populate(MemorySegment range) {
+    static Populated populate(MemorySegment whole, long offset, long sizeBytes) {
         int errno;
         do {
-            errno = tryAdvise(range, MADV_POPULATE_READ);
+            errno = tryAdvise(whole, offset, sizeBytes, MADV_POPULATE_READ);
         } while (errno == EINTR || errno == EAGAIN);
         return switch (errno) {
             case 0 -> Populated.DONE;
@@ -368,6 +374,23 @@ final class SystemCalls {
 
     private static boolean advise(MemorySegment range, int advice) {
         return tryAdvise(range, advice) == 0;
+    }
+
+    /**
+     * The same for a range of a segment, without an object for the slice: the whole is handed over
+     * beside it, behind the arguments that the system looks at, so that nobody can give the address
+     * range up meanwhile.
+     */
+    private static int tryAdvise(MemorySegment whole, long offset, long sizeBytes, int advice) {
+        Objects.checkFromIndexSize(offset, sizeBytes, whole.byteSize());
+        long address = whole.address() + offset;
+        try {
+            int result =
+                    (int) handles().madvisePlain().invokeExact(address, sizeBytes, advice, whole);
+            return result == 0 ? 0 : tryAdvise(whole.asSlice(offset, sizeBytes), advice);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
     }
 
     /** Gives the advice; the answer is 0 or the errno. */
@@ -394,7 +417,6 @@ final class SystemCalls {
     static long read(int descriptor, long address, long bytes, long position) throws IOException {
         int error;
         try {
-            // to ask for the error number costs objects: a call that fails is done again
             long read =
                     (long) handles().preadPlain().invokeExact(descriptor, address, bytes, position);
             if (read >= 0) {
