@@ -88,12 +88,14 @@ final class EspalierTracePeer implements TracePeer {
                         memory,
                         new MemoryBudget(BUDGET_BYTES),
                         PagerOptions.in(folder.resolve("spill")));
+        TraceStoreOptions options = TraceStoreOptions.defaults().withCompaction(compaction);
         TraceStore store =
                 TraceStore.open(
                         folder.resolve("store"),
                         StoreDirectory.Mode.OPEN_OR_CREATE,
                         pager,
-                        TraceStoreOptions.defaults().withCompaction(compaction));
+                        // where nobody compacts, commits are measured and not held back
+                        compaction ? options : options.withRunsMax(Integer.MAX_VALUE));
         opened =
                 new Opened(
                         memory,
