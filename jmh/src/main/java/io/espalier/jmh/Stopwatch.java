@@ -4,7 +4,7 @@ import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 
 /**
- * Times a workload beside its floor: both are warmed up, then run by turns, two runs each, so that
+ * Times a workload beside its floor: both are warmed up, then run by turns, three runs each, so that
  * a disturbance of the machine meets both; the best time of each counts, and the least that a run
  * allocated. It goes on while the times still get better, since a compiler that shares the machine
  * takes its time.
@@ -17,11 +17,11 @@ final class Stopwatch {
     private static final int RUNS_MIN = 7;
 
     /**
-     * How often each side runs before the other's turn: the second run finds the caches as its own
+     * How often each side runs before the other's turn: the later runs find the caches as their own
      * kind leaves them. Otherwise a floor that copies hundreds of megabytes would be measured in an
-     * operation that only hands them over.
+     * operation that only hands them over. As many as the benchmark takes that ours stands beside.
      */
-    private static final int TURNS = 2;
+    private static final int TURNS = 3;
 
     /**
      * After so many runs without a better time, and half a round of them, there is none to come.
