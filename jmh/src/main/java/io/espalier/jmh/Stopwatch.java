@@ -4,10 +4,10 @@ import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 
 /**
- * Times a workload beside its floor: both are warmed up, then run by turns, three runs each, so that
- * a disturbance of the machine meets both; the best time of each counts, and the least that a run
- * allocated. It goes on while the times still get better, since a compiler that shares the machine
- * takes its time.
+ * Times a workload beside its floor: both are warmed up, then run by turns, three runs each, so
+ * that a disturbance of the machine meets both; the best time of each counts, and the least that a
+ * run allocated. It goes on while the times still get better, since a compiler that shares the
+ * machine takes its time.
  */
 final class Stopwatch {
 

@@ -7,8 +7,8 @@ import java.util.List;
 /** A compaction that is worthwhile: a request of a trace's spine. */
 record CompactionTask(Trace trace, MergeRequest request) {
 
-    // fewer runs of so few updates: the price is that of the files, and each update would be written
-    // again for each doubling; a fold of everything, or a wider request, takes them all at once
+    // fewer runs of so few updates: the price is that of the files, and each update would be
+    // rewritten for each doubling; a fold of everything, or a wider request, takes them all at once
     private static final int SMALL_RUNS = 16;
     private static final long SMALL_UPDATES = 1 << 22;
 
