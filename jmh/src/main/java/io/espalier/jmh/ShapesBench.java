@@ -99,7 +99,7 @@ final class ShapesBench implements Bench {
 
     @Override
     public String synopsis() {
-        return "[--only SHAPE[/OP[/WHERE]][,...]] [--updates N] [--json FILE]";
+        return "[--only SHAPE[/OP[/WHERE]][,...]] [--updates N] [--turns N] [--json FILE]";
     }
 
     @Override
@@ -112,6 +112,9 @@ final class ShapesBench implements Bench {
                    WHERE  resident, paged, lz4, zstd; build, stage and sort are resident;
                           flat: build, bytes, merge and fetch by the family of flat rows
         --updates  the n of the shapes, 1000 to 20000000; 1000000 unless told
+        --turns    how often an operation runs before its floor has its turn, and the floor before
+                   it: 1 unless told, so that each finds the caches as the other leaves them;
+                   more, and both find their own
         --json     also writes the rows into FILE
         """
                 .formatted(names(Shape.A), names(Shape.X1));
@@ -121,12 +124,14 @@ final class ShapesBench implements Bench {
     @Override
     public void run(Arguments arguments, PrintStream out) throws UsageException, IOException {
         int updates = Arguments.UPDATES_DEFAULT;
+        int turns = 1;
         List<Case> cases = cases();
         Path json = null;
         while (arguments.hasNext()) {
             String option = arguments.next();
             switch (option) {
                 case "--updates" -> updates = arguments.updates();
+                case "--turns" -> turns = arguments.number(1, 100);
                 case "--only" -> cases = only(arguments.value());
                 case "--json" -> json = arguments.file();
                 default -> throw arguments.unknown(option);
@@ -134,7 +139,7 @@ final class ShapesBench implements Bench {
         }
         Report report = new Report(out, json);
         report.start("shapes of " + updates + " updates", Row.heading());
-        Stopwatch stopwatch = new Stopwatch(updates);
+        Stopwatch stopwatch = new Stopwatch(updates, turns);
         for (Case one : cases) {
             report.add(row(stopwatch, one, updates));
         }

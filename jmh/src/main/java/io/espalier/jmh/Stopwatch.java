@@ -17,13 +17,6 @@ final class Stopwatch {
     private static final int RUNS_MIN = 7;
 
     /**
-     * How often each side runs before the other's turn: the later runs find the caches as their own
-     * kind leaves them. Otherwise a floor that copies hundreds of megabytes would be measured in an
-     * operation that only hands them over. As many as the benchmark takes that ours stands beside.
-     */
-    private static final int TURNS = 3;
-
-    /**
      * After so many runs without a better time, and half a round of them, there is none to come.
      */
     private static final int RUNS_QUIET = 10;
@@ -34,13 +27,22 @@ final class Stopwatch {
     private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     private final long roundNanos;
 
+    /**
+     * How often each side runs before the other's turn. With one, either finds the caches as the
+     * other leaves them, which is dear for what only hands over hundreds of megabytes that the
+     * other copies; with more, the best of each finds its own.
+     */
+    private final int turns;
+
     /** Keeps what runs return alive. */
     private long seen;
 
     /**
      * @param updates how large the workloads are; small ones get less time
+     * @param turns how often each side runs in a row
      */
-    Stopwatch(int updates) {
+    Stopwatch(int updates, int turns) {
+        this.turns = turns;
         roundNanos = Math.clamp(updates * NANOS_PER_UPDATE, ROUND_NANOS_MIN, ROUND_NANOS_MAX);
     }
 
@@ -60,7 +62,7 @@ final class Stopwatch {
         for (int i = 0; i < RUNS_MIN || goesOn(quiet, start, better); i++) {
             long nanos = Long.MAX_VALUE;
             long floorNanos = Long.MAX_VALUE;
-            for (int turn = 0; turn < TURNS; turn++) {
+            for (int turn = 0; turn < turns; turn++) {
                 workload.checkInputs();
                 long heap = threads.getCurrentThreadAllocatedBytes();
                 long from = System.nanoTime();
@@ -68,7 +70,7 @@ final class Stopwatch {
                 nanos = Math.min(nanos, System.nanoTime() - from);
                 heapBest = Math.min(heapBest, threads.getCurrentThreadAllocatedBytes() - heap);
             }
-            for (int turn = 0; turn < TURNS; turn++) {
+            for (int turn = 0; turn < turns; turn++) {
                 long from = System.nanoTime();
                 seen += workload.floor();
                 floorNanos = Math.min(floorNanos, System.nanoTime() - from);

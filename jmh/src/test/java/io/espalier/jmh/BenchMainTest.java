@@ -50,7 +50,8 @@ class BenchMainTest {
     @Test
     void shapesPrintsEveryRow(@TempDir Path folder) throws IOException {
         Path json = folder.resolve("rows.json");
-        Outcome outcome = bench("shapes", "--updates", "2000", "--json", json.toString());
+        Outcome outcome =
+                bench("shapes", "--updates", "2000", "--turns", "2", "--json", json.toString());
         assertEquals(List.of(), outcome.err());
         assertEquals(0, outcome.exitCode());
         // A to D: stage and build, then 6 operations at 4 places, 4 of flat rows, and the sort of
@@ -234,6 +235,7 @@ class BenchMainTest {
                         new String[] {"upsert", "--json", "x"},
                         new String[] {"shapes", "--fast"},
                         new String[] {"shapes", "--updates"},
+                        new String[] {"shapes", "--turns", "0"},
                         new String[] {"shapes", "--updates", "many"},
                         new String[] {"shapes", "--updates", "0"},
                         new String[] {"shapes", "--updates", "99999999999"},

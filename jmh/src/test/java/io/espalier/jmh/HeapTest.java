@@ -45,7 +45,7 @@ class HeapTest {
 
     private static void check(String name, Shape shape, Where where, Maker maker)
             throws IOException {
-        Stopwatch stopwatch = new Stopwatch(UPDATES);
+        Stopwatch stopwatch = new Stopwatch(UPDATES, 1);
         try (Fixture fixture = new Fixture(where, TARGET_BYTES);
                 Workload workload = maker.make(fixture, shape, UPDATES)) {
             double best = Double.MAX_VALUE;
