@@ -64,20 +64,24 @@ final class WrittenFile implements DiskFile {
         ByteBuffer piece = source.slice(source.position(), bytes);
         MemorySegment memory = MemorySegment.ofBuffer(piece);
         try {
-            try {
-                file.write(sizeBytes, memory);
-            } catch (IOException e) {
-                // the room of what was deleted may be on its way
-                if (!SlowRelease.finish()) {
-                    throw e;
-                }
-                file.write(sizeBytes, memory);
+            write(memory);
+        } catch (DiskFullException e) {
+            // the room of what was deleted may be on its way
+            if (!SlowRelease.finish()) {
+                throw e;
             }
-        } catch (IOException e) {
-            throw FolderDisk.ofFailedWrite(path, e);
+            write(memory);
         }
         source.position(source.position() + bytes);
         sizeBytes += bytes;
+    }
+
+    private void write(MemorySegment memory) throws IOException {
+        try {
+            file.write(sizeBytes, memory);
+        } catch (IOException e) {
+            throw FolderDisk.ofFailedWrite(path, e);
+        }
     }
 
     private void send() throws IOException {

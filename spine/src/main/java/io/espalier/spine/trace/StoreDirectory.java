@@ -5,6 +5,7 @@ import io.espalier.memory.NativeMemory;
 import io.espalier.spine.disk.Disk;
 import io.espalier.spine.disk.DiskFile;
 import io.espalier.spine.disk.DiskLock;
+import io.espalier.spine.disk.DiskSyncException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -94,6 +95,7 @@ public final class StoreDirectory implements AutoCloseable {
 
     // guarded by namesLock
     private long namesSynced;
+    private @Nullable DiskSyncException namesFailure;
 
     // guarded by this
     private final ManifestLog log;
@@ -328,10 +330,19 @@ public final class StoreDirectory implements AutoCloseable {
 
     private void syncNames() throws IOException {
         synchronized (namesLock) {
+            if (namesFailure != null) {
+                // whoever waited here meanwhile must not sync again as if nothing had happened
+                throw namesFailure;
+            }
             // what is made from here on may be synced as well, and is synced again
             long made = namesMade.get();
             if (made > namesSynced) {
-                disk.syncFolder(Names.BATCH_FOLDER);
+                try {
+                    disk.syncFolder(Names.BATCH_FOLDER);
+                } catch (DiskSyncException e) {
+                    namesFailure = e;
+                    throw e;
+                }
                 namesSynced = made;
             }
         }
