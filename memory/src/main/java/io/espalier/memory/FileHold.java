@@ -33,9 +33,9 @@ public final class FileHold implements AutoCloseable {
         if (!SystemCalls.AVAILABLE || !file.getFileSystem().equals(FileSystems.getDefault())) {
             return new FileHold(NONE);
         }
-        int descriptor = SystemCalls.openForMapping(file);
-        if (!SystemCalls.tryLock(descriptor, true)) {
-            SystemCalls.close(descriptor);
+        int descriptor = FileCalls.openForMapping(file);
+        if (!FileCalls.tryLock(descriptor, true)) {
+            FileCalls.close(descriptor);
             throw new NoSuchFileException(file.toString(), null, "it is being deleted");
         }
         return new FileHold(descriptor);
@@ -45,7 +45,7 @@ public final class FileHold implements AutoCloseable {
     @Override
     public synchronized void close() {
         if (descriptor != NONE) {
-            SystemCalls.close(descriptor);
+            FileCalls.close(descriptor);
             descriptor = NONE;
         }
     }

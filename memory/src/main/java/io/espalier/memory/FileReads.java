@@ -29,7 +29,7 @@ public final class FileReads implements AutoCloseable {
      */
     public static @Nullable FileReads open(Path file) throws IOException {
         return SystemCalls.AVAILABLE && file.getFileSystem().equals(FileSystems.getDefault())
-                ? new FileReads(SystemCalls.openForMapping(file))
+                ? new FileReads(FileCalls.openForMapping(file))
                 : null;
     }
 
@@ -50,12 +50,12 @@ public final class FileReads implements AutoCloseable {
             throw new IllegalArgumentException(
                     "reading into " + target + "; give native memory that is not closed");
         }
-        return SystemCalls.read(descriptor, target.address() + offset, sizeBytes, position);
+        return FileCalls.read(descriptor, target.address() + offset, sizeBytes, position);
     }
 
     /** Gives the file up; once. */
     @Override
     public void close() {
-        SystemCalls.close(descriptor);
+        FileCalls.close(descriptor);
     }
 }

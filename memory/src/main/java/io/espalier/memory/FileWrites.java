@@ -35,7 +35,7 @@ public final class FileWrites implements AutoCloseable {
      * @throws IOException if it cannot be opened
      */
     public static @Nullable FileWrites open(Path file) throws IOException {
-        return isAvailable(file) ? new FileWrites(SystemCalls.openForWriting(file)) : null;
+        return isAvailable(file) ? new FileWrites(FileCalls.openForWriting(file)) : null;
     }
 
     private static boolean isAvailable(Path file) {
@@ -52,11 +52,11 @@ public final class FileWrites implements AutoCloseable {
         if (!isAvailable(folder)) {
             return false;
         }
-        int descriptor = SystemCalls.openFolder(folder);
+        int descriptor = FileCalls.openFolder(folder);
         try {
-            SystemCalls.sync(descriptor, false);
+            FileCalls.sync(descriptor, false);
         } finally {
-            SystemCalls.close(descriptor);
+            FileCalls.close(descriptor);
         }
         return true;
     }
@@ -69,7 +69,7 @@ public final class FileWrites implements AutoCloseable {
      * @throws IOException if the system says so; some of it may be written then
      */
     public void write(long position, MemorySegment source) throws IOException {
-        SystemCalls.write(open(), source.isNative() ? source : copied(source), position);
+        FileCalls.write(open(), source.isNative() ? source : copied(source), position);
     }
 
     private MemorySegment copied(MemorySegment heap) {
@@ -88,7 +88,7 @@ public final class FileWrites implements AutoCloseable {
      * @throws IOException if a write failed: no later sync vouches for it then
      */
     public void startWriteBack(long position, long sizeBytes) throws IOException {
-        SystemCalls.writeBack(open(), position, sizeBytes, false);
+        FileCalls.writeBack(open(), position, sizeBytes, false);
     }
 
     /**
@@ -98,12 +98,12 @@ public final class FileWrites implements AutoCloseable {
      * @throws IOException if a write failed: no later sync vouches for it then
      */
     public void awaitWriteBack(long position, long sizeBytes) throws IOException {
-        SystemCalls.writeBack(open(), position, sizeBytes, true);
+        FileCalls.writeBack(open(), position, sizeBytes, true);
     }
 
     /** Makes the file so many bytes long. */
     public void truncate(long sizeBytes) throws IOException {
-        SystemCalls.truncate(open(), sizeBytes);
+        FileCalls.truncate(open(), sizeBytes);
     }
 
     /**
@@ -112,7 +112,7 @@ public final class FileWrites implements AutoCloseable {
      * @throws IOException if that failed; it is not to be tried again
      */
     public void sync() throws IOException {
-        SystemCalls.sync(open(), true);
+        FileCalls.sync(open(), true);
     }
 
     private int open() throws IOException {
@@ -126,7 +126,7 @@ public final class FileWrites implements AutoCloseable {
     @Override
     public void close() {
         if (descriptor != CLOSED) {
-            SystemCalls.close(descriptor);
+            FileCalls.close(descriptor);
             descriptor = CLOSED;
         }
     }

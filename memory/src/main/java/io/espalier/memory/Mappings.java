@@ -83,9 +83,9 @@ final class Mappings {
     private Lease mapNative(
             Path file, long position, long sizeBytes, int sizeClass, @Nullable Throwable origin)
             throws IOException {
-        int descriptor = SystemCalls.openForMapping(file);
+        int descriptor = FileCalls.openForMapping(file);
         try {
-            checkLength(file, SystemCalls.sizeBytes(descriptor), position, sizeBytes);
+            checkLength(file, FileCalls.sizeBytes(descriptor), position, sizeBytes);
             int error = SystemCalls.tryMapFile(descriptor, position);
             if (error != 0) {
                 throw new FileSystemException(
@@ -110,7 +110,7 @@ final class Mappings {
             return memory.track(
                     new Lease(memory, true).holds(offset, sizeBytes, 0, sizeClass, origin));
         } finally {
-            SystemCalls.close(descriptor);
+            FileCalls.close(descriptor);
         }
     }
 

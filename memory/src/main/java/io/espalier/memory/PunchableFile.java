@@ -30,7 +30,7 @@ public final class PunchableFile implements AutoCloseable {
      */
     public static PunchableFile open(Path file) throws IOException {
         if (SystemCalls.AVAILABLE && file.getFileSystem().equals(FileSystems.getDefault())) {
-            return new PunchableFile(SystemCalls.openForPunching(file));
+            return new PunchableFile(FileCalls.openForPunching(file));
         }
         FileChannel.open(file, StandardOpenOption.WRITE).close();
         return new PunchableFile(NONE);
@@ -44,7 +44,7 @@ public final class PunchableFile implements AutoCloseable {
      *     too where files cannot be held
      */
     public synchronized boolean tryOwn() {
-        return descriptor != NONE && SystemCalls.tryLock(descriptor, false);
+        return descriptor != NONE && FileCalls.tryLock(descriptor, false);
     }
 
     /**
@@ -53,14 +53,14 @@ public final class PunchableFile implements AutoCloseable {
      * @return whether the file system did so; false too once this handle is closed
      */
     public synchronized boolean punch(long position, long sizeBytes) {
-        return descriptor != NONE && SystemCalls.punch(descriptor, position, sizeBytes);
+        return descriptor != NONE && FileCalls.punch(descriptor, position, sizeBytes);
     }
 
     /** Gives this handle up; a second time does nothing. */
     @Override
     public synchronized void close() {
         if (descriptor != NONE) {
-            SystemCalls.close(descriptor);
+            FileCalls.close(descriptor);
             descriptor = NONE;
         }
     }

@@ -24,9 +24,9 @@
  *       somebody still reads them.
  * </ol>
  *
- * <p>Native calls live in one class, and each has a way around it that needs the JDK alone: {@code
- * -Despalier.memory.native=false} takes that way, {@code -Despalier.memory.debug=true} finds who
- * forgot to close.
+ * <p>Native calls live in {@code SystemCalls} and {@code FileCalls}, and each has a way around it
+ * that needs the JDK alone: {@code -Despalier.memory.native=false} takes that way, {@code
+ * -Despalier.memory.debug=true} finds who forgot to close.
  *
  * <p>What does not live here: what the bytes mean (chunks, columns, tries), which of them are cold,
  * and files as such. No arena and no segment is made per chunk or page, here or above: closing a
