@@ -10,6 +10,7 @@ import io.espalier.memory.NativeMemory;
 import io.espalier.pager.Pager;
 import io.espalier.pager.PagerOptions;
 import io.espalier.spine.trace.Commit;
+import io.espalier.spine.trace.CompactionStats;
 import io.espalier.spine.trace.StoreDirectory;
 import io.espalier.spine.trace.Trace;
 import io.espalier.spine.trace.TraceScan;
@@ -34,6 +35,10 @@ final class EspalierTracePeer implements TracePeer {
     private static final String TRACE = "bench";
     private static final int PROBES_AT_ONCE = 1 << 16;
     private static final long PAUSE_MILLIS = 5;
+
+    /** So long after the last commit or compaction it does nothing more by itself. */
+    private static final long RESTED_MILLIS =
+            TraceStoreOptions.IDLE_COMPACTION_MILLIS_DEFAULT + 500;
 
     private final Path folder = Folders.make("trace");
     private final boolean compaction;
@@ -142,6 +147,27 @@ final class EspalierTracePeer implements TracePeer {
     @Override
     public void settle() {
         while (opened().store.compactionStats().waiting() > 0) {
+            try {
+                Thread.sleep(PAUSE_MILLIS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return;
+            }
+        }
+    }
+
+    @Override
+    public void rest() {
+        if (!compaction) {
+            return;
+        }
+        long exertions = -1;
+        long restedMillis = 0;
+        while (restedMillis < RESTED_MILLIS) {
+            CompactionStats stats = opened().store.compactionStats();
+            boolean rests = stats.waiting() == 0 && stats.exertions() == exertions;
+            restedMillis = rests ? restedMillis + PAUSE_MILLIS : 0;
+            exertions = stats.exertions();
             try {
                 Thread.sleep(PAUSE_MILLIS);
             } catch (InterruptedException e) {

@@ -211,6 +211,7 @@ final class TraceIngest {
     private Full run(TracePeer peer, Ours ours) throws IOException {
         TraceData data = new TraceData(kind, updates, batchUpdates);
         Fed fed = feed(peer, data, Double.POSITIVE_INFINITY);
+        peer.rest();
         List<Timed> reads = reads(peer, data);
         boolean compacts = peer.compact();
         // what compaction has let go of is gone from the disk when the store is closed

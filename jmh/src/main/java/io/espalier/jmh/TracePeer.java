@@ -25,8 +25,11 @@ interface TracePeer extends AutoCloseable {
     /** Makes one batch durable. */
     void commit(TraceData batch) throws IOException;
 
-    /** Waits until nothing is done in the background any more. */
+    /** Waits until nothing that was asked for is done in the background any more. */
     void settle() throws IOException;
+
+    /** Waits, where the store does more by itself once nobody writes, until that is done too. */
+    default void rest() throws IOException {}
 
     /**
      * Brings everything into as few bytes as it can.

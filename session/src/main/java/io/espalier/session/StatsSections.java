@@ -161,6 +161,7 @@ final class StatsSections {
                 .with("retries", stats.retries())
                 .with("failures", stats.failures())
                 .with("interruptions", stats.interruptions())
+                .with("exertions", stats.exertions())
                 .with("memoryViolations", stats.memoryViolations())
                 .with("updatesRead", stats.updatesRead())
                 .with("updatesWritten", stats.updatesWritten())

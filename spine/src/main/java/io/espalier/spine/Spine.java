@@ -198,14 +198,40 @@ public final class Spine {
         if (worked && levels.anyMerging()) {
             levels.applyFuel(effort, since);
         } else if (worked) {
-            HollowBatch nothing = HollowBatch.empty(new Description(upper, upper, since));
-            levels.introduce(SpineBatch.single(takeId(), nothing), Levels.levelFor(effort), since);
+            introduceNothing(effort);
         }
         return new Exertion(worked, changed());
     }
 
     /**
-     * What came of {@link #exert}.
+     * Makes the newest batches meet, as the push of a batch of so many updates would, and adds a
+     * batch that covers no time in its place. Unlike {@link #exert} it does not wait for merges
+     * under way: what is small is brought together beside one that has far to go.
+     *
+     * @param updateCount of the batch that might have come; at least 0
+     * @throws IllegalArgumentException if the count is negative
+     * @throws IllegalStateException if {@link #MAX_PARTS} batches wait for compaction
+     */
+    public Exertion sweep(long updateCount) {
+        if (updateCount < 0) {
+            throw new IllegalArgumentException(
+                    "a sweep of " + updateCount + " updates, expected at least 0");
+        }
+        levels.tidy(since);
+        boolean worked = runs.size() > 1;
+        if (worked) {
+            introduceNothing(updateCount);
+        }
+        return new Exertion(worked, changed());
+    }
+
+    private void introduceNothing(long updateCount) {
+        HollowBatch nothing = HollowBatch.empty(new Description(upper, upper, since));
+        levels.introduce(SpineBatch.single(takeId(), nothing), Levels.levelFor(updateCount), since);
+    }
+
+    /**
+     * What came of {@link #exert} or {@link #sweep}.
      *
      * @param worked false if nothing was left to do
      * @param requests what is worth compacting now

@@ -56,6 +56,7 @@ final class SpineModel {
                 assertEquals(runCount >= 2, exertion.worked());
                 open.addAll(exertion.requests());
             }
+            case SWEEP -> open.addAll(spine.sweep(call.amount()).requests());
             case SINCE -> {
                 since = Math.max(since, upper() + call.choice() % 5 - 2);
                 spine.downgradeSince(Frontier.of(since));

@@ -158,12 +158,29 @@ final class SpineReference {
         if (merging) {
             fuel(effort);
         } else {
-            Part part = new Part(nextId, nextId + 1, upper, upper, since, "", 0);
-            Batch batch = new Batch(nextId, nextId + 1, upper, upper, since, List.of(part));
-            nextId++;
-            introduce(batch, tierFor(effort));
+            introduceNothing(effort);
         }
         return true;
+    }
+
+    boolean sweep(long length) {
+        tidy();
+        long runCount = 0;
+        for (Tier tier : tiers) {
+            runCount += tier.batches.stream().mapToLong(Batch::runCount).sum();
+        }
+        if (runCount < 2) {
+            return false;
+        }
+        introduceNothing(length);
+        return true;
+    }
+
+    private void introduceNothing(long length) {
+        Part part = new Part(nextId, nextId + 1, upper, upper, since, "", 0);
+        Batch batch = new Batch(nextId, nextId + 1, upper, upper, since, List.of(part));
+        nextId++;
+        introduce(batch, tierFor(length));
     }
 
     /** Replaces the first {@code count} parts of the oldest batch that has so many; or nothing. */

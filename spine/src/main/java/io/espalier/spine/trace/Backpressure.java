@@ -8,8 +8,9 @@ import java.util.Collection;
  * more runs than its limit.
  *
  * <p>For the store's own compactor a commit waits after it is durable: the work is under way, and
- * comes to an end. For others it waits before, since nobody may ever come; it is refused then, and
- * nothing of it has happened.
+ * comes to an end. If that fails, the next commit waits for one more attempt, and is refused if it
+ * fails as well, with the reason. For others it waits before, since nobody may ever come; it is
+ * refused then, and nothing of it has happened.
  *
  * <p>Thread-safe, but for {@link #slow}: one thread at a time commits.
  */
@@ -17,6 +18,8 @@ final class Backpressure {
 
     /** How often somebody is looked after who is at work. */
     private static final long LOOK_NANOS = 50_000_000;
+
+    private static final long NANOS_PER_MILLI = 1_000_000;
 
     private final TraceStore store;
     private final StoreClock clock;
@@ -30,7 +33,7 @@ final class Backpressure {
         this.clock = clock;
         this.runsMax = options.runsMax();
         this.garbagePercentMax = options.garbagePercentMax();
-        this.patienceNanos = options.compactorWaitMillis() * 1_000_000;
+        this.patienceNanos = options.compactorWaitMillis() * NANOS_PER_MILLI;
     }
 
     /**
@@ -44,12 +47,23 @@ final class Backpressure {
     /**
      * Before a commit: waits for those who compact from outside.
      *
-     * @throws StoreException.Behind if a trace has more runs than the limit, and nobody does; also
-     *     if the thread is interrupted while it waits
+     * @throws StoreException.Behind if a trace has more runs than the limit, and nobody does, or
+     *     the store's own compactor fails; also if the thread is interrupted while it waits
      */
     void admit(Collection<Trace> written) {
-        if (!store.compactor().isRunning()) {
+        if (store.compactor().isRunning()) {
+            written.forEach(this::refuseIfCompactionFails);
+        } else {
             written.forEach(this::admit);
+        }
+    }
+
+    private void refuseIfCompactionFails(Trace trace) {
+        Throwable cause =
+                store.compactor().awaitNextAttempt(trace, runsMax, patienceNanos / NANOS_PER_MILLI);
+        if (cause != null) {
+            throw new StoreException.Behind(
+                    store.path(), trace.name(), trace.runCount(), runsMax, cause);
         }
     }
 

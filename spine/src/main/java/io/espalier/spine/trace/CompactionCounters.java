@@ -15,6 +15,7 @@ final class CompactionCounters {
     final LongAdder retries = new LongAdder();
     final LongAdder failures = new LongAdder();
     final LongAdder interruptions = new LongAdder();
+    final LongAdder exertions = new LongAdder();
     final LongAdder memoryViolations = new LongAdder();
     final LongAdder updatesRead = new LongAdder();
     final LongAdder updatesWritten = new LongAdder();
@@ -51,6 +52,7 @@ final class CompactionCounters {
                 retries.sum(),
                 failures.sum(),
                 interruptions.sum(),
+                exertions.sum(),
                 memoryViolations.sum(),
                 updatesRead.sum(),
                 updatesWritten.sum(),

@@ -27,8 +27,9 @@ final class CompactionQueue {
      *
      * @param failures how often it was tried in vain
      * @param dueMillis it is not tried again before
+     * @param cause why it failed last
      */
-    record Waiting(CompactionTask task, int failures, long dueMillis) {}
+    record Waiting(CompactionTask task, int failures, long dueMillis, @Nullable Throwable cause) {}
 
     private final List<Waiting> waiting = new ArrayList<>();
     private long dropped;
@@ -45,9 +46,13 @@ final class CompactionQueue {
         return waiting.isEmpty();
     }
 
-    /** Whether one waits that has not failed, and so is answered as soon as there is time. */
-    boolean hasFresh() {
-        return waiting.stream().anyMatch(next -> next.failures() == 0);
+    /** What waits of a trace. */
+    List<Waiting> of(Trace trace) {
+        return waiting.stream().filter(next -> next.task().trace() == trace).toList();
+    }
+
+    int failed() {
+        return (int) waiting.stream().filter(next -> next.failures() > 0).count();
     }
 
     void clear() {
@@ -69,7 +74,7 @@ final class CompactionQueue {
      */
     void add(CompactionTask task, long nowMillis, long dueMillis) {
         assert dueMillis >= nowMillis;
-        add(new Waiting(task, 0, dueMillis));
+        add(new Waiting(task, 0, dueMillis, null));
     }
 
     /** Makes small requests due, since somebody waits for fewer runs. */
@@ -77,19 +82,35 @@ final class CompactionQueue {
         waiting.replaceAll(next ->
                 next.failures() > 0 || next.dueMillis() <= nowMillis
                         ? next
-                        : new Waiting(next.task(), 0, nowMillis));
+                        : new Waiting(next.task(), 0, nowMillis, null));
+    }
+
+    /**
+     * Lets what has failed of a trace be tried again soon, since somebody waits for it: however
+     * often this is called, no more than once in {@value #RETRY_MILLIS_MIN} ms.
+     */
+    void retrySoon(Trace trace, long nowMillis) {
+        long soonMillis = nowMillis + RETRY_MILLIS_MIN;
+        waiting.replaceAll(next ->
+                next.task().trace() != trace
+                                || next.failures() == 0
+                                || next.dueMillis() <= soonMillis
+                        ? next
+                        : new Waiting(next.task(), next.failures(), soonMillis, next.cause()));
     }
 
     /** Adds what has just failed once more. */
-    void addFailed(Waiting attempt, long nowMillis) {
+    void addFailed(Waiting attempt, Throwable cause, long nowMillis) {
         int failures = attempt.failures() + 1;
         long delay = RETRY_MILLIS_MIN << Math.min(failures - 1, 20);
-        add(new Waiting(attempt.task(), failures, nowMillis + Math.min(delay, RETRY_MILLIS_MAX)));
+        long due = nowMillis + Math.min(delay, RETRY_MILLIS_MAX);
+        add(new Waiting(attempt.task(), failures, due, cause));
     }
 
     private void add(Waiting added) {
         int failures = added.failures();
         long due = added.dueMillis();
+        Throwable cause = added.cause();
         for (Iterator<Waiting> others = waiting.iterator(); others.hasNext(); ) {
             Waiting other = others.next();
             if (other.task().covers(added.task()) && !added.task().covers(other.task())) {
@@ -98,6 +119,7 @@ final class CompactionQueue {
             }
             if (added.task().covers(other.task())) {
                 failures = Math.max(failures, other.failures());
+                cause = cause == null ? other.cause() : cause;
                 due =
                         other.failures() > 0
                                 ? Math.max(due, other.dueMillis())
@@ -109,7 +131,7 @@ final class CompactionQueue {
             dropped++;
             return;
         }
-        waiting.add(new Waiting(added.task(), failures, due));
+        waiting.add(new Waiting(added.task(), failures, due, cause));
     }
 
     /** The first request that is due and wanted; it is taken out. */

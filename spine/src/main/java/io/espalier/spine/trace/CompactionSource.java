@@ -220,6 +220,7 @@ final class CompactionSource {
                 store.compactor().add(task);
             }
         }
+        store.compactor().stir();
     }
 
     // ---- all of it ----------------------------------------------------------------------------
@@ -252,6 +253,38 @@ final class CompactionSource {
             }
             return exert(trace);
         }
+    }
+
+    /**
+     * Brings runs of one trace together, if that {@linkplain Settling pays}, and claims what is
+     * then to be compacted.
+     *
+     * @return nothing if it does not pay for any trace
+     */
+    List<CompactionTask> settle() {
+        List<CompactionTask> tasks = new ArrayList<>();
+        synchronized (store.lock()) {
+            for (Trace trace : store.traces()) {
+                if (trace.runCount() > 1
+                        && tasks.isEmpty()
+                        && store.change(trace, spine -> settle(trace, spine, tasks))) {
+                    counters.exertions.increment();
+                }
+            }
+        }
+        return tasks;
+    }
+
+    private boolean settle(Trace trace, Spine spine, List<CompactionTask> tasks) {
+        if (!Settling.sweep(spine)) {
+            return false;
+        }
+        for (MergeRequest request : spine.requestsBefore(Long.MAX_VALUE, 0)) {
+            spine.claim(request.id(), nowMillis());
+            counters.claims.increment();
+            tasks.add(new CompactionTask(trace, request));
+        }
+        return true;
     }
 
     /**

@@ -13,6 +13,7 @@ package io.espalier.spine.trace;
  * @param retries attempts that were made again after a failure
  * @param failures attempts that failed; they are made again after a while
  * @param interruptions how often a large compaction paused for a small one
+ * @param exertions how often runs of a trace were brought together since nobody committed
  * @param memoryViolations compactions of two runs that exceed the bound of memory
  * @param updatesRead updates of all inputs
  * @param updatesWritten updates of all outputs
@@ -30,6 +31,7 @@ public record CompactionStats(
         long retries,
         long failures,
         long interruptions,
+        long exertions,
         long memoryViolations,
         long updatesRead,
         long updatesWritten,

@@ -27,11 +27,16 @@ import org.jspecify.annotations.Nullable;
  * never two over the same batches.
  *
  * <p>A failure costs nothing but the attempt: the inputs stay, and it is made again after a while.
+ *
+ * <p>When nothing is left to be done and nobody has committed for a while, it brings runs together
+ * that would wait for company in vain, a trace at a time, as far as it {@linkplain Settling pays}.
  */
 final class Compactor implements AutoCloseable {
 
     /** How many updates are merged between two looks at whether to stop or to pause. */
     private static final long FUEL_DEFAULT = 1 << 16;
+
+    private static final long NANOS_PER_MILLI = 1_000_000;
 
     private static final int DEPTH_MAX = 3;
 
@@ -50,8 +55,9 @@ final class Compactor implements AutoCloseable {
     private @Nullable Thread thread;
     private boolean stepwise;
     private boolean stopped;
-    private int busy;
+    private final List<CompactionQueue.Waiting> attempts = new ArrayList<>();
     private @Nullable Throwable failure;
+    private boolean settleAgain;
     private long searchMillis = Long.MIN_VALUE;
     private long lastMillis = Long.MIN_VALUE;
 
@@ -67,13 +73,20 @@ final class Compactor implements AutoCloseable {
 
     private volatile boolean stopping;
 
+    /** Whether runs may be left that could be brought together. Set by anybody. */
+    private volatile boolean stirred = true;
+
+    /** When the last commit came, or what else has changed. */
+    private volatile long quietNanos;
+
     private long fuel = FUEL_DEFAULT;
-    private Runnable meanwhile = () -> {};
+    private volatile Runnable meanwhile = () -> {};
 
     Compactor(CompactionSource source) {
         this.source = source;
         this.counters = source.counters();
         this.goOnNanos = source.clock().nanos();
+        this.quietNanos = goOnNanos;
     }
 
     /** Lets something happen before each step of a compaction, for tests of slow ones. */
@@ -116,13 +129,21 @@ final class Compactor implements AutoCloseable {
         notifyAll();
     }
 
+    /** Something was committed, or has changed that may let more be compacted. */
+    void stir() {
+        quietNanos = source.clock().nanos();
+        if (!stirred) {
+            synchronized (this) {
+                stirred = true;
+                notifyAll();
+            }
+        }
+    }
+
     /** Waits while a trace has too many runs and there is hope that this changes. */
     synchronized void awaitFewerRuns(Trace trace, int runsMax) {
         boolean interrupted = false;
-        while (isRunning()
-                && failure == null
-                && trace.runCount() > runsMax
-                && (busy > 0 || queue.hasFresh())) {
+        while (isRunning() && trace.runCount() > runsMax && isHopeful(trace)) {
             queue.hurry(source.nowMillis());
             notifyAll();
             waiters++;
@@ -139,6 +160,61 @@ final class Compactor implements AutoCloseable {
         }
     }
 
+    /** Under the monitor: whether something is done for a trace, or soon, that has not failed. */
+    private boolean isHopeful(Trace trace) {
+        return allOf(trace).stream().anyMatch(next -> next.failures() == 0);
+    }
+
+    /** Under the monitor: what waits or is under way. */
+    private List<CompactionQueue.Waiting> allOf(Trace trace) {
+        List<CompactionQueue.Waiting> all = new ArrayList<>(queue.of(trace));
+        attempts.stream().filter(next -> next.task().trace() == trace).forEach(all::add);
+        return all;
+    }
+
+    /**
+     * Waits for the next attempt if a trace has too many runs and what is to be compacted of it has
+     * failed. The attempt is made soon, for somebody waits.
+     *
+     * @param millisMax how long to wait for it
+     * @return why it failed; none if there is hope again
+     */
+    synchronized @Nullable Throwable awaitNextAttempt(Trace trace, int runsMax, long millisMax) {
+        int failures = failures(trace);
+        long startedNanos = source.clock().nanos();
+        while (isRunning()
+                && trace.runCount() > runsMax
+                && !isHopeful(trace)
+                && failures(trace) > 0) {
+            queue.retrySoon(trace, source.nowMillis());
+            notifyAll();
+            long left = millisMax - (source.clock().nanos() - startedNanos) / NANOS_PER_MILLI;
+            if (failures(trace) > failures || left <= 0) {
+                return cause(trace);
+            }
+            try {
+                source.clock().await(this, Math.min(left, CompactionQueue.RETRY_MILLIS_MIN));
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return cause(trace);
+            }
+        }
+        return null;
+    }
+
+    private int failures(Trace trace) {
+        return allOf(trace).stream().mapToInt(CompactionQueue.Waiting::failures).sum();
+    }
+
+    private @Nullable Throwable cause(Trace trace) {
+        for (CompactionQueue.Waiting next : allOf(trace)) {
+            if (next.cause() != null) {
+                return next.cause();
+            }
+        }
+        return null;
+    }
+
     // ---- the thread ---------------------------------------------------------------------------
 
     private void loop() {
@@ -150,28 +226,33 @@ final class Compactor implements AutoCloseable {
     }
 
     /**
-     * Answers the next request that is due, or searches for what was dropped if it is time to.
+     * Answers the next request that is due, or searches for what was dropped or brings runs
+     * together if it is time to.
      *
      * @return false if there is nothing to do now
      */
     boolean turn() {
         CompactionQueue.Waiting next;
+        boolean searching;
         synchronized (this) {
             if (stopped) {
                 return false;
             }
             long now = source.nowMillis();
             next = queue.poll(now, task -> true);
+            searching = isTimeToSearch(now);
             if (next != null) {
-                busy++;
-            } else if (!isTimeToSearch(now)) {
+                attempts.add(next);
+            } else if (!searching && untilSettling() > 0) {
                 return false;
             }
         }
-        if (next == null) {
+        if (next != null) {
+            attempt(next);
+        } else if (searching) {
             search();
         } else {
-            attempt(next);
+            settle();
         }
         return true;
     }
@@ -184,12 +265,14 @@ final class Compactor implements AutoCloseable {
     private synchronized void idle() {
         long now = source.nowMillis();
         long until = Math.min(searchMillis, queue.dueMillis().orElse(Long.MAX_VALUE));
+        long settling = untilSettling();
         // something may have come in since it was looked
-        if (stopped || until <= now || isTimeToSearch(now)) {
+        if (stopped || until <= now || isTimeToSearch(now) || settling <= 0) {
             return;
         }
         try {
-            source.clock().await(this, Math.min(until - now, searchEveryMillis()));
+            source.clock()
+                    .await(this, Math.min(settling, Math.min(until - now, searchEveryMillis())));
         } catch (InterruptedException e) {
             // nobody but close() ends this thread
         }
@@ -207,6 +290,8 @@ final class Compactor implements AutoCloseable {
             clockWentBack = now < lastMillis;
             lastMillis = now;
             searchMillis = now + searchEveryMillis();
+            stirred |= settleAgain;
+            settleAgain = false;
         }
         try {
             source.expire();
@@ -214,6 +299,51 @@ final class Compactor implements AutoCloseable {
                     .forEach(this::add);
         } catch (IllegalStateException e) {
             // the store was closed meanwhile
+        } catch (Throwable e) {
+            // the thread must not end by it: nobody would compact any more, and nobody would know
+            synchronized (this) {
+                failure = e;
+                counters.failures.increment();
+            }
+        }
+    }
+
+    // ---- idle stores --------------------------------------------------------------------------
+
+    /** Under the monitor: in how many milliseconds runs are brought together, if nothing comes. */
+    private long untilSettling() {
+        long idleMillis = source.options().idleCompactionMillis();
+        if (!stirred
+                || idleMillis == TraceStoreOptions.NEVER
+                || !attempts.isEmpty()
+                || !queue.isEmpty()) {
+            return Long.MAX_VALUE;
+        }
+        long leftNanos = idleMillis * NANOS_PER_MILLI - (source.clock().nanos() - quietNanos);
+        // rounded up, or whoever waits for so long would wake too early and wait for nothing
+        return Math.max(0, (leftNanos + NANOS_PER_MILLI - 1) / NANOS_PER_MILLI);
+    }
+
+    /** Brings runs of a trace together. If that fails, it is tried again with the next search. */
+    private void settle() {
+        // before it is looked, so that a commit meanwhile is not overlooked
+        stirred = false;
+        List<CompactionTask> tasks = List.of();
+        Throwable failed = null;
+        try {
+            tasks = source.settle();
+        } catch (Throwable e) {
+            failed = e;
+        }
+        synchronized (this) {
+            long now = source.nowMillis();
+            // nobody comes who might widen them
+            tasks.forEach(task -> queue.add(task, now));
+            if (failed != null) {
+                failure = failed;
+                counters.failures.increment();
+                settleAgain = !(failed instanceof StoreException.Stopped);
+            }
         }
     }
 
@@ -234,15 +364,16 @@ final class Compactor implements AutoCloseable {
             failed = e;
         }
         synchronized (this) {
-            busy--;
+            attempts.remove(waiting);
             failure = failed;
+            stirred = true;
             if (failed instanceof StoreException.Stopped) {
                 // nothing can be written any more
                 counters.failures.increment();
                 queue.clear();
             } else if (failed != null) {
                 counters.failures.increment();
-                queue.addFailed(waiting, source.nowMillis());
+                queue.addFailed(waiting, failed, source.nowMillis());
             } else if (unfinished && !stopped) {
                 queue.add(waiting.task(), source.nowMillis());
             }
@@ -409,7 +540,7 @@ final class Compactor implements AutoCloseable {
                 if (small == null) {
                     return;
                 }
-                busy++;
+                attempts.add(small);
             }
             counters.interruptions.increment();
             attempt(small);
@@ -421,7 +552,12 @@ final class Compactor implements AutoCloseable {
     // ---- seeing inside ------------------------------------------------------------------------
 
     synchronized CompactionStats stats() {
-        return counters.stats(queue.size() + busy, queue.dropped());
+        return counters.stats(queue.size() + attempts.size(), queue.dropped());
+    }
+
+    /** How many requests wait that have failed. */
+    synchronized int failing() {
+        return queue.failed();
     }
 
     /** Why the last attempt failed, if it did. */

@@ -113,7 +113,7 @@ public abstract sealed class StoreException extends RuntimeException {
         }
     }
 
-    /** A trace has more runs than its limit, and nobody compacts. */
+    /** A trace has more runs than its limit, and nobody compacts, or who does fails. */
     public static final class Behind extends StoreException {
         private static final long serialVersionUID = 1;
 
@@ -132,6 +132,22 @@ public abstract sealed class StoreException extends RuntimeException {
                             + " externalCompaction() hands out, or call compact(), and commit"
                             + " again; or open the store with compaction, or a larger runsMax",
                     null);
+        }
+
+        Behind(String path, String trace, int runs, int runsMax, Throwable cause) {
+            super(
+                    path,
+                    "trace "
+                            + trace
+                            + " has "
+                            + runs
+                            + " runs, more than runsMax, "
+                            + runsMax
+                            + ", since compacting it fails ("
+                            + (cause.getMessage() == null ? cause.toString() : cause.getMessage())
+                            + "); nothing was committed. Remove the cause, and commit again, which"
+                            + " lets it be tried anew",
+                    cause);
         }
     }
 

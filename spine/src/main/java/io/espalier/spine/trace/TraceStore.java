@@ -326,6 +326,9 @@ public final class TraceStore implements AutoCloseable {
             }
         }
         tasks.forEach(compactor::add);
+        if (parts.values().stream().anyMatch(Optional::isPresent)) {
+            compactor.stir();
+        }
     }
 
     /** The spines with a batch more each; what is then worth compacting is added to the tasks. */

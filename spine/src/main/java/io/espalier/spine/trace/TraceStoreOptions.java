@@ -18,14 +18,18 @@ import io.espalier.columnar.ChainBuilder;
  * @param compactionPatienceMillis so long a request for few and small runs waits for a wider one,
  *     which comes soon while there are commits and does the work of several; 0 to answer each at
  *     once
+ * @param idleCompactionMillis so long after the last commit, and when all that was asked for is
+ *     done, the runs of each trace are brought together until they are few: as many of the newest
+ *     at a time as are, without the largest of them, a fourth of it or more. It ends with the next
+ *     commit, but for what is under way. {@link #NEVER} to let them be.
  * @param garbagePercentMax so many updates for a hundred rows may be there only because they are
  *     not folded yet, before everything is compacted at once: what it saves of room it costs in
  *     writing. Where there are more, since commits are faster than compaction, each commit takes a
  *     little longer. Held history does not count.
- * @param runsMax a commit to a trace with more runs waits for compaction; from five twelfths of it
- *     on each commit takes a little longer
+ * @param runsMax a commit to a trace with more runs waits for compaction, or is refused if that
+ *     fails; from five twelfths of it on each commit takes a little longer
  * @param compactorWaitMillis for how long a commit waits for others to compact, while none of them
- *     is at work, before it is refused
+ *     is at work, or for the next attempt if the store's own compaction fails, before it is refused
  */
 public record TraceStoreOptions(
         long chunkBytes,
@@ -33,6 +37,7 @@ public record TraceStoreOptions(
         long compactionMemoryBytes,
         long compactionLeaseMillis,
         long compactionPatienceMillis,
+        long idleCompactionMillis,
         int garbagePercentMax,
         int runsMax,
         long compactorWaitMillis) {
@@ -45,6 +50,12 @@ public record TraceStoreOptions(
 
     /** One second. */
     public static final long COMPACTION_PATIENCE_MILLIS_DEFAULT = 1000;
+
+    /** Two seconds. */
+    public static final long IDLE_COMPACTION_MILLIS_DEFAULT = 2000;
+
+    /** For what is not to happen at all. */
+    public static final long NEVER = Long.MAX_VALUE;
 
     /** An update for each four rows. */
     public static final int GARBAGE_PERCENT_MAX_DEFAULT = 25;
@@ -79,6 +90,15 @@ public record TraceStoreOptions(
                             + " ms; give 0 to "
                             + CompactionQueue.RETRY_MILLIS_MAX);
         }
+        if (idleCompactionMillis < 0
+                || (idleCompactionMillis > WAIT_MILLIS_MAX && idleCompactionMillis != NEVER)) {
+            throw new IllegalArgumentException(
+                    "compaction "
+                            + idleCompactionMillis
+                            + " ms after the last commit; give 0 to "
+                            + WAIT_MILLIS_MAX
+                            + ", or NEVER");
+        }
         if (garbagePercentMax < 1) {
             throw new IllegalArgumentException(
                     "garbage of " + garbagePercentMax + " percent; give 1 or more");
@@ -103,6 +123,7 @@ public record TraceStoreOptions(
                 COMPACTION_MEMORY_BYTES_DEFAULT,
                 COMPACTION_LEASE_MILLIS_DEFAULT,
                 COMPACTION_PATIENCE_MILLIS_DEFAULT,
+                IDLE_COMPACTION_MILLIS_DEFAULT,
                 GARBAGE_PERCENT_MAX_DEFAULT,
                 RUNS_MAX_DEFAULT,
                 COMPACTOR_WAIT_MILLIS_DEFAULT);
@@ -143,6 +164,13 @@ public record TraceStoreOptions(
         return draft.options();
     }
 
+    /** These options with compaction of idle stores earlier, later, or {@link #NEVER}. */
+    public TraceStoreOptions withIdleCompactionMillis(long idleCompactionMillis) {
+        Draft draft = new Draft(this);
+        draft.idleCompactionMillis = idleCompactionMillis;
+        return draft.options();
+    }
+
     /** These options with another bound on what may be folded and is not. */
     public TraceStoreOptions withGarbagePercentMax(int garbagePercentMax) {
         Draft draft = new Draft(this);
@@ -171,6 +199,7 @@ public record TraceStoreOptions(
         private long compactionMemoryBytes;
         private long compactionLeaseMillis;
         private long compactionPatienceMillis;
+        private long idleCompactionMillis;
         private int garbagePercentMax;
         private int runsMax;
         private long compactorWaitMillis;
@@ -181,6 +210,7 @@ public record TraceStoreOptions(
             compactionMemoryBytes = options.compactionMemoryBytes;
             compactionLeaseMillis = options.compactionLeaseMillis;
             compactionPatienceMillis = options.compactionPatienceMillis;
+            idleCompactionMillis = options.idleCompactionMillis;
             garbagePercentMax = options.garbagePercentMax;
             runsMax = options.runsMax;
             compactorWaitMillis = options.compactorWaitMillis;
@@ -193,6 +223,7 @@ public record TraceStoreOptions(
                     compactionMemoryBytes,
                     compactionLeaseMillis,
                     compactionPatienceMillis,
+                    idleCompactionMillis,
                     garbagePercentMax,
                     runsMax,
                     compactorWaitMillis);

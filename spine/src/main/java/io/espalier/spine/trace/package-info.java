@@ -35,9 +35,9 @@
  *
  * <p>Compaction is beside the store: {@code CompactionSource} is all that it asks of it, {@code
  * CompactionPlan} cuts a request into pieces that fit into memory, {@code CompactionJob} merges,
- * {@code Compactor} does so on a thread of the store; {@link
- * io.espalier.spine.trace.ExternalCompaction} hands {@link
- * io.espalier.spine.trace.CompactionRequest}s out to {@link
+ * {@code Compactor} does so on a thread of the store, {@code Settling} says when a store that
+ * nobody writes to has few enough runs; {@link io.espalier.spine.trace.ExternalCompaction} hands
+ * {@link io.espalier.spine.trace.CompactionRequest}s out to {@link
  * io.espalier.spine.trace.CompactionWorker}s anywhere.
  *
  * <p>No type here opens a file except through {@link io.espalier.spine.disk.Disk}.

@@ -68,6 +68,8 @@ public final class SimulatedDisk implements Disk {
     private final Map<String, Integer> locks = new HashMap<>();
     private final Map<Long, Fault> faults = new HashMap<>();
     private long capacityBytes = Long.MAX_VALUE;
+    private String limited = "";
+    private long fileBytesMax = Long.MAX_VALUE;
     private boolean readOnly;
     private @Nullable Runnable meanwhile;
     private long steps;
@@ -111,11 +113,18 @@ public final class SimulatedDisk implements Disk {
         faults.clear();
         readOnly = false;
         capacityBytes = Long.MAX_VALUE;
+        fileBytesMax = Long.MAX_VALUE;
     }
 
     /** How many bytes all files may have. */
     public synchronized void setCapacityBytes(long capacityBytes) {
         this.capacityBytes = capacityBytes;
+    }
+
+    /** How many bytes a file whose name begins with {@code prefix} may have. */
+    public synchronized void setFileBytesMax(String prefix, long fileBytesMax) {
+        this.limited = prefix;
+        this.fileBytesMax = fileBytesMax;
     }
 
     /** Whether all that changes something is refused. */
@@ -532,6 +541,9 @@ public final class SimulatedDisk implements Disk {
                         capacityBytes == Long.MAX_VALUE
                                 ? capacityBytes
                                 : capacityBytes - usedBytes();
+                if (name.startsWith(limited)) {
+                    free = Math.min(free, fileBytesMax - body.seen.sizeBytes());
+                }
                 boolean full = fault == Fault.FULL || bytes.length > free;
                 if (full || fault == Fault.CRASH) {
                     int room = Math.clamp(free, 0, bytes.length);

@@ -34,6 +34,7 @@ class BackpressureTest {
                     .withCompaction(false)
                     .withChunkBytes(400)
                     .withCompactionPatienceMillis(0)
+                    .withIdleCompactionMillis(TraceStoreOptions.NEVER)
                     .withRunsMax(RUNS_MAX)
                     .withCompactorWaitMillis(WAIT_MILLIS);
 
@@ -321,39 +322,6 @@ class BackpressureTest {
             }
             assertEquals(6_000_000, clock.pausedNanos() - before);
         }
-    }
-
-    @Test
-    void whatFailedIsNotWaitedForAndIsTriedAgainLater() {
-        // fails if writers wait for a compactor that cannot do anything, or it gives up
-        try (TraceStore store = open(OPTIONS)) {
-            store.compactor().startStepwise();
-            while (runsIfAny(store) <= RUNS_EASY) {
-                commit(store);
-            }
-            disk.setCapacityBytes(disk.usedBytes());
-            while (store.compactor().turn()) {
-                // all of it fails
-            }
-            long failures = store.compactionStats().failures();
-            assertTrue(failures > 0);
-            assertFalse(store.compactor().turn());
-            disk.setCapacityBytes(Long.MAX_VALUE);
-            while (trace(store).runCount() <= RUNS_MAX + 3) {
-                commit(store);
-            }
-            assertEquals(0, clock.waits());
-            clock.advanceMillis(CompactionQueue.RETRY_MILLIS_MAX);
-            while (store.compactor().turn()) {
-                // all of it
-            }
-            assertTrue(store.compactionStats().retries() > 0);
-            assertTrue(trace(store).runCount() < RUNS_EASY);
-        }
-    }
-
-    private static int runsIfAny(TraceStore store) {
-        return store.find("a").map(Trace::runCount).orElse(0);
     }
 
     // ---- the share of a large compaction ------------------------------------------------------

@@ -25,6 +25,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** Which request comes next, and when what failed is tried again. */
 class CompactionQueueTest {
 
+    private static final RuntimeException WHY = new IllegalStateException("no reason");
+
     @TempDir Path folder = Path.of("");
 
     private final CompactionQueue queue = new CompactionQueue();
@@ -96,14 +98,14 @@ class CompactionQueueTest {
         for (int i = 1; i < 30; i++) {
             CompactionQueue.Waiting attempt = poll(now);
             assertEquals(i - 1, attempt.failures());
-            queue.addFailed(attempt, now);
+            queue.addFailed(attempt, WHY, now);
             assertNull(queue.poll(now + delay - 1, task -> true));
             assertEquals(now + delay, queue.dueMillis().orElseThrow());
             now += delay;
             delay = Math.min(2 * delay, CompactionQueue.RETRY_MILLIS_MAX);
         }
         // what covers it is no more likely to succeed
-        queue.addFailed(poll(now), now);
+        queue.addFailed(poll(now), WHY, now);
         queue.add(task(0, 9), now);
         assertNull(queue.poll(now, task -> true));
         assertEquals(1, queue.size());
@@ -129,7 +131,7 @@ class CompactionQueueTest {
         assertEquals(new SpineId(8, 9), poll(120).task().request().id());
         // what failed is not hurried
         queue.add(task(0, 9), 120);
-        queue.addFailed(poll(120), 120);
+        queue.addFailed(poll(120), WHY, 120);
         queue.hurry(121);
         assertNull(queue.poll(121, task -> true));
     }

@@ -37,6 +37,7 @@ class CompactorTest {
             TraceStoreOptions.defaults()
                     .withCompaction(false)
                     .withCompactionPatienceMillis(0)
+                    .withIdleCompactionMillis(TraceStoreOptions.NEVER)
                     .withChunkBytes(400);
 
     /** So short that the compactor looks around all the time. */

@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.fail;
 
 import io.espalier.memory.NativeMemory;
 import io.espalier.pager.Pager;
-import io.espalier.spine.disk.Happened;
 import io.espalier.spine.disk.SimulatedDisk;
 import io.espalier.spine.disk.SimulatedDisk.Fault;
 import io.espalier.spine.trace.StoreDirectory.Mode;
@@ -25,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class TraceHistory {
 
-    private static final long LEASE_MILLIS = 1000;
+    static final long LEASE_MILLIS = 1000;
 
     /** How much happens. A small one meets as much as a large one, if there are many of them. */
     enum Size {
@@ -57,10 +56,12 @@ final class TraceHistory {
     private final Size size;
     private final NativeMemory memory;
     private final Pager pager;
-    private final TraceStoreOptions options;
+    final TraceStoreOptions options;
     private final StoreDirectory.Options directoryOptions;
     private final HistoryReaders readers;
     private final HistoryOutsiders outsiders;
+    private final HistoryCompaction compaction;
+    private final HistoryRot rot;
 
     /** After each epoch that is acknowledged, from 0. */
     private final List<State> states = new ArrayList<>();
@@ -76,10 +77,6 @@ final class TraceHistory {
     private boolean everOpened;
     private boolean lockLost;
 
-    // since the last opening that came to its end
-    private boolean powerLost;
-    private long refusalsBefore;
-
     TraceHistory(long seed, Size size, NativeMemory memory, Pager pager) {
         this.disk = new SimulatedDisk(seed);
         this.random = new Random(seed * 31 + 11);
@@ -92,6 +89,10 @@ final class TraceHistory {
                         .withChunkBytes(1 << random.nextInt(12))
                         .withCompactionLeaseMillis(LEASE_MILLIS)
                         .withCompactionPatienceMillis(random.nextInt(3) * 20)
+                        .withIdleCompactionMillis(
+                                random.nextInt(3) == 0
+                                        ? TraceStoreOptions.NEVER
+                                        : random.nextInt(30))
                         .withCompactionMemoryBytes(
                                 random.nextBoolean() ? 0 : random.nextInt(200_000))
                         .withRunsMax(3 + random.nextInt(6))
@@ -100,6 +101,9 @@ final class TraceHistory {
                 new StoreDirectory.Options(2000 + random.nextInt(8000), () -> new UUID(seed, seed));
         this.readers = new HistoryReaders(this, random, tally);
         this.outsiders = new HistoryOutsiders(this, pager, random, tally);
+        this.compaction = new HistoryCompaction(this, readers, outsiders, random, tally);
+        this.rot = new HistoryRot(this, pager, random, tally);
+        clock.whileWaiting(compaction::whileWaiting);
         List<Map<String, String>> empty = new ArrayList<>();
         for (int i = 0; i < size.traces; i++) {
             empty.add(Map.of());
@@ -145,18 +149,31 @@ final class TraceHistory {
         return TraceStore.open(disk, mode, pager, options, directoryOptions, clock);
     }
 
+    TraceStore openReadOnly() {
+        return open(Mode.READ_ONLY);
+    }
+
+    boolean everOpened() {
+        return everOpened;
+    }
+
+    /** How many epochs are to be seen in a store, as far as can be said. */
+    int visibleIn(TraceStore current) {
+        boolean another = underWay != null && current.upper() == states.size() + 1;
+        return states.size() + (another ? 1 : 0);
+    }
+
     void open() {
         opened(open(Mode.OPEN_OR_CREATE));
         if (random.nextBoolean()) {
-            compactInside();
+            compaction.begin();
         }
     }
 
     private void opened(TraceStore current) {
         store = current;
         everOpened = true;
-        powerLost = false;
-        refusalsBefore = refusals();
+        rot.opened();
         // what may have happened is known now
         State maybe = underWay;
         if (maybe != null && current.upper() == states.size() + 1) {
@@ -169,48 +186,24 @@ final class TraceHistory {
         checkContents();
     }
 
-    /** Lets the store compact by itself from here on, as its thread would. */
-    private void compactInside() {
-        Compactor compactor = store().compactor();
-        compactor.startStepwise();
-        compactor.setFuel(1 + random.nextInt(40));
-        store().compaction().waiting(Long.MAX_VALUE).forEach(compactor::add);
-    }
-
-    /** What happens while somebody waits. */
-    private void whileWaiting() {
-        TraceStore current = store();
-        if (current.compactor().isRunning()) {
-            current.compactor().turn();
-            return;
-        }
-        clock.advanceMillis(random.nextInt(200));
-        switch (random.nextInt(3)) {
-            case 0 -> outsiders.act();
-            case 1 -> outsiders.workAtOnce(current.externalCompaction());
-            default -> {
-                // nobody does anything
-            }
-        }
-    }
-
     /** All traces are as they were. */
     void checkContents() {
-        checkContents(store(), states, false);
+        checkContents(store(), states.size(), false);
     }
 
-    private void checkContents(TraceStore current, List<State> expected, boolean thorough) {
-        assertEquals(expected.size(), current.upper());
+    /** All traces hold what they held after that many epochs, the first one included. */
+    void checkContents(TraceStore current, int epochs, boolean thorough) {
+        assertEquals(epochs, current.upper());
         for (int i = 0; i < size.traces; i++) {
             Trace trace = current.find(name(i)).orElse(null);
             if (trace == null) {
-                for (State state : expected) {
-                    assertEquals(Map.of(), state.traces().get(i), name(i) + " is gone");
+                for (int epoch = 0; epoch < epochs; epoch++) {
+                    assertEquals(Map.of(), expected(epoch).traces().get(i), name(i) + " is gone");
                 }
                 continue;
             }
             try (TraceSnapshot snapshot = trace.snapshot()) {
-                assertEquals(expected.size(), snapshot.upper());
+                assertEquals(epochs, snapshot.upper());
                 check(snapshot, i, thorough);
             }
         }
@@ -287,7 +280,7 @@ final class TraceHistory {
                     | StoreException.Damaged
                     | StoreException.Behind e) {
                 underWay = null;
-                if (e instanceof StoreException.Behind) {
+                if (e instanceof StoreException.Behind && e.getCause() == null) {
                     tally.add("commit refused since nobody compacts", 1);
                 }
                 throw e;
@@ -318,86 +311,6 @@ final class TraceHistory {
             }
         }
         return changed;
-    }
-
-    // ---- compacting ---------------------------------------------------------------------------
-
-    /** Answers one request, or all until every trace is one run, or what is due. */
-    void compact() {
-        TraceStore current = store();
-        Compactor compactor = current.compactor();
-        List<CompactionTask> tasks = current.compaction().waiting(Long.MAX_VALUE);
-        boolean all = tasks.isEmpty() || random.nextInt(4) == 0;
-        if (!all && random.nextInt(3) == 0) {
-            // so slow that others go on meanwhile
-            compactor.beforeEachStep(this::actMeanwhile);
-        }
-        try {
-            if (all) {
-                current.compact();
-                for (String name : current.names()) {
-                    assertTrue(current.find(name).orElseThrow().runCount() <= 1);
-                }
-            } else if (compactor.isRunning()) {
-                turn(compactor);
-            } else {
-                compactor.compact(tasks.get(random.nextInt(tasks.size())));
-            }
-        } finally {
-            compactor.beforeEachStep(() -> {});
-        }
-    }
-
-    /** Some of what a compactor does by itself, and some time that passes. */
-    private void turn(Compactor compactor) {
-        for (int i = random.nextInt(4); i >= 0; i--) {
-            if (!compactor.turn()) {
-                clock.advanceMillis(random.nextInt(3) == 0 ? LEASE_MILLIS : random.nextInt(40));
-            }
-            if (random.nextInt(50) == 0) {
-                clock.setBackMillis(random.nextInt(5000));
-                tally.add("clock set back", 1);
-            }
-        }
-        Throwable failure = compactor.failure();
-        if (failure != null && !(failure instanceof StoreException || isCrash(failure))) {
-            throw new AssertionError("a compaction failed otherwise than it may", failure);
-        }
-    }
-
-    private static boolean isCrash(Throwable failure) {
-        return failure instanceof SimulatedDisk.Crash;
-    }
-
-    private void actMeanwhile() {
-        if (random.nextBoolean()) {
-            return;
-        }
-        tally.add("slow compactor", 1);
-        try {
-            switch (random.nextInt(4)) {
-                case 0 -> readers.act();
-                case 1 -> outsiders.act();
-                default -> {
-                    if (mayCommitMeanwhile()) {
-                        commit();
-                    }
-                }
-            }
-        } catch (StoreException.Full | StoreException.NotPermitted | StoreException.Behind e) {
-            // others had no luck; the compaction may have
-        }
-    }
-
-    /** Whoever compacts here cannot be waited for here. */
-    private boolean mayCommitMeanwhile() {
-        for (int i = 0; i < size.traces; i++) {
-            Trace trace = find(i).orElse(null);
-            if (trace != null && trace.runCount() >= options.runsMax()) {
-                return false;
-            }
-        }
-        return true;
     }
 
     // ---- others who open ----------------------------------------------------------------------
@@ -431,83 +344,19 @@ final class TraceHistory {
         checkContents();
     }
 
-    // ---- rot ----------------------------------------------------------------------------------
-
-    /** A bit changes while the store is closed: it is told of, or it does not matter. */
-    void rot() {
-        TraceState state = new TraceState();
-        if (!everOpened || !StoreDirectory.verify(disk, state).isWhole()) {
-            return;
-        }
-        List<String> names =
-                disk.files().stream().filter(name -> disk.bytes(name).length > 0).toList();
-        String name = names.get(random.nextInt(names.size()));
-        int offset = random.nextInt(disk.bytes(name).length);
-        int mask = 1 << random.nextInt(8);
-        disk.rot(name, offset, mask);
-        boolean isRead =
-                name.equals(StoreFile.NAME)
-                        || (name.startsWith(Names.BATCH_FOLDER + "/")
-                                && state.refersTo(
-                                        Names.batchId(
-                                                name.substring(Names.BATCH_FOLDER.length() + 1))));
-        boolean told = false;
-        try {
-            told = !TraceStore.verify(disk, pager, damage -> {}).isWhole();
-        } catch (StoreException.NotAStore | StoreException.NewerFormat e) {
-            // its first words
-            told = true;
-        }
-        String what = "a bit of " + name + " at " + offset;
-        assertTrue(told || !isRead, () -> what + " changed, and nobody says so");
-        tally.add(told ? "rot found" : "rot that does not matter", 1);
-        boolean refused = false;
-        try (TraceStore rotten = open(Mode.READ_ONLY)) {
-            // what can be read is right, and what cannot says so
-            State maybe = underWay;
-            List<State> visible = new ArrayList<>(states);
-            if (maybe != null && rotten.upper() == states.size() + 1) {
-                visible.add(maybe);
-            }
-            if (rotten.upper() == states.size() - 1 && isUnvouched(name)) {
-                visible.removeLast();
-                tally.add("rot taken for a torn end", 1);
-            }
-            try {
-                checkContents(rotten, visible, true);
-            } catch (StoreException.Damaged e) {
-                refused = true;
-            }
-        } catch (StoreException.Damaged | StoreException.NotAStore | StoreException.NewerFormat e) {
-            refused = true;
-        }
-        assertTrue(told || !refused, () -> what + " cannot be read, but verify finds it whole");
-        disk.rot(name, offset, mask);
-    }
-
-    /**
-     * The last record of a manifest is vouched for by what follows it, which is synced with the
-     * next record only: if that was lost, nobody can tell rot in it from a write that was torn. One
-     * sync for a commit does not buy more.
-     */
-    private boolean isUnvouched(String name) {
-        return ManifestFormat.fileNumber(name) >= 0 && (powerLost || refusals() > refusalsBefore);
-    }
-
-    /** How often the disk refused something. */
-    private long refusals() {
-        Map<Happened, Long> happened = disk.happened();
-        return happened.getOrDefault(Happened.FULL, 0L)
-                + happened.getOrDefault(Happened.DENIED, 0L)
-                + happened.getOrDefault(Happened.SYNC_FAILED, 0L);
-    }
-
     // ---- a life -------------------------------------------------------------------------------
 
     /** One thing that somebody does. */
     void act() {
         switch (random.nextInt(20)) {
-            case 0, 1, 2 -> compact();
+            case 0, 1 -> compaction.act();
+            case 2 -> {
+                if (random.nextInt(4) == 0) {
+                    compaction.failForAWhile();
+                } else {
+                    compaction.act();
+                }
+            }
             case 3, 4, 5, 6 -> {
                 // they change nothing, and only several of them meet something
                 readers.act();
@@ -556,7 +405,6 @@ final class TraceHistory {
             kind = kinds[random.nextInt(kinds.length)];
         }
         try {
-            clock.whileWaiting(this::whileWaiting);
             open();
             for (int i = random.nextInt(size.actsMax); i > 0; i--) {
                 actOrGoOn();
@@ -586,7 +434,7 @@ final class TraceHistory {
             }
             shutOut.clear();
             if (current != null) {
-                tally(current.compactionStats());
+                compaction.tally(current.compactionStats());
                 current.close();
             }
         } finally {
@@ -603,14 +451,14 @@ final class TraceHistory {
         }
     }
 
-    private void tally(CompactionStats stats) {
-        tally.add("compaction applied", stats.applied());
-        tally.add("compaction refused", stats.refused());
-        tally.add("compaction failed", stats.failures());
-        tally.add("compaction tried again", stats.retries());
-        tally.add("large compaction paused for a small one", stats.interruptions());
-        tally.add("compaction of two runs above the bound", stats.memoryViolations());
-        tally.add("lease of others expired", stats.external().expired());
+    /** A bit changes, see there. */
+    void rot() {
+        rot.act();
+    }
+
+    /** Something is compacted. */
+    void compact() {
+        compaction.act();
     }
 
     /** The process or the machine goes down, whatever state it was in, and comes up again. */
@@ -625,7 +473,7 @@ final class TraceHistory {
         }
         assertNothingOut();
         if (random.nextBoolean()) {
-            powerLost = true;
+            rot.powerLost();
             disk.losePower();
         } else {
             disk.killProcess();
@@ -652,9 +500,9 @@ final class TraceHistory {
         // whoever was asked is not waited for any more
         clock.advanceMillis(LEASE_MILLIS);
         opened(open(Mode.OPEN_OR_CREATE));
-        checkContents(store(), states, true);
+        checkContents(store(), states.size(), true);
         store().compact();
-        checkContents(store(), states, true);
+        checkContents(store(), states.size(), true);
         long parts = 0;
         for (String name : store().names()) {
             try (TraceSnapshot snapshot = store().find(name).orElseThrow().snapshot()) {

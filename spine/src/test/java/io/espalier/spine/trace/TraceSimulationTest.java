@@ -56,6 +56,8 @@ class TraceSimulationTest {
                     Map.entry("sync failed", 1000L),
                     Map.entry("slow compactor", 150L),
                     Map.entry("compaction tried again", 5L),
+                    Map.entry("compaction of an idle store", 400L),
+                    Map.entry("commit refused since compaction fails", 100L),
                     Map.entry("large compaction paused for a small one", 30L),
                     Map.entry("lease of others expired", 30L),
                     Map.entry("result APPLIED", 200L),
