@@ -22,6 +22,7 @@
  *   <li>{@link FileWrites}, {@link PunchableFile}, {@link FileHold}: what the JDK lacks for files:
  *       native bytes written and synced as they are, a file's blocks given back, and a word that
  *       somebody still reads them.
+ *   <li>{@link ThreadPriority}: what the JDK lacks for threads: one that stands back behind others.
  * </ol>
  *
  * <p>Native calls live in {@code SystemCalls} and {@code FileCalls}, and each has a way around it

@@ -1,5 +1,6 @@
 package io.espalier.spine.trace;
 
+import io.espalier.memory.ThreadPriority;
 import io.espalier.spine.HollowBatch;
 import io.espalier.spine.MergeResult;
 import io.espalier.spine.PartRef;
@@ -39,6 +40,9 @@ final class Compactor implements AutoCloseable {
     private static final long NANOS_PER_MILLI = 1_000_000;
 
     private static final int DEPTH_MAX = 3;
+
+    /** A quarter of a processor is left where two threads that are as nice as others want it. */
+    private static final int NICE_STEPS = 5;
 
     /** So much smaller must be what a compaction pauses for. */
     private static final int SMALLER = 8;
@@ -218,6 +222,9 @@ final class Compactor implements AutoCloseable {
     // ---- the thread ---------------------------------------------------------------------------
 
     private void loop() {
+        // or whoever commits waits for a slice of the scheduler after each of its syncs; a commit
+        // that waits for this thread sleeps, and so leaves it a processor
+        boolean ignored = ThreadPriority.lower(NICE_STEPS);
         while (!stopping) {
             if (!turn()) {
                 idle();
