@@ -31,8 +31,9 @@ final class Amounts {
     /** The sum of a non-negative amount over all things. */
     static <T> long sum(List<T> things, ToLongFunction<? super T> amount) {
         long sum = 0;
-        for (T thing : things) {
-            sum = add(sum, amount.applyAsLong(thing));
+        // all lists here have random access, and an iterator for each batch of a commit adds up
+        for (int i = 0; i < things.size(); i++) {
+            sum = add(sum, amount.applyAsLong(things.get(i)));
         }
         return sum;
     }
@@ -42,6 +43,9 @@ final class Amounts {
      * multisets of diffs equal.
      */
     static <T> OptionalLong diffSum(List<T> things, Function<? super T, OptionalLong> diffSum) {
+        if (things.size() == 1) {
+            return diffSum.apply(things.getFirst());
+        }
         long sum = 0;
         for (T thing : things) {
             OptionalLong one = diffSum.apply(thing);

@@ -1,7 +1,6 @@
 package io.espalier.spine;
 
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -10,19 +9,21 @@ import org.jspecify.annotations.Nullable;
 final class Level {
     static final int MAX_BATCHES = 2;
 
-    private final List<SpineBatch> batches = new ArrayList<>(MAX_BATCHES);
+    /** Never changes; another takes its place. So copies of a level share it. */
+    private List<SpineBatch> batches = List.of();
+
     private @Nullable FuelingMerge merge;
 
     Level copy() {
         Level copy = new Level();
-        copy.batches.addAll(batches);
+        copy.batches = batches;
         copy.merge = merge;
         return copy;
     }
 
     /** Oldest first. */
     List<SpineBatch> batches() {
-        return Collections.unmodifiableList(batches);
+        return batches;
     }
 
     @Nullable FuelingMerge merge() {
@@ -83,7 +84,7 @@ final class Level {
                                 + last.description());
             }
         }
-        batches.add(batch);
+        batches = isVacant() ? List.of(batch) : List.of(batches.getFirst(), batch);
     }
 
     void restore(FuelingMerge restored) {
@@ -100,7 +101,9 @@ final class Level {
     /** Swaps in the outcome of an application or a claim; the level keeps its shape. */
     void replace(int index, SpineBatch batch) {
         assert batches.get(index).id().equals(batch.id());
-        batches.set(index, batch);
+        List<SpineBatch> next = new ArrayList<>(batches);
+        next.set(index, batch);
+        batches = List.copyOf(next);
     }
 
     /**
@@ -119,7 +122,7 @@ final class Level {
             outcome = isVacant() ? null : batches.getFirst();
         }
         merge = null;
-        batches.clear();
+        batches = List.of();
         return outcome;
     }
 }

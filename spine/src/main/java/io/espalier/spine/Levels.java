@@ -26,6 +26,7 @@ final class Levels {
     private static final long FUEL_PER_UPDATE = 8;
 
     private final List<Level> levels = new ArrayList<>();
+    private final List<Level> view = Collections.unmodifiableList(levels);
     private final List<MergeRequest> requests = new ArrayList<>();
 
     /**
@@ -40,13 +41,15 @@ final class Levels {
     Levels copy() {
         assert requests.isEmpty();
         Levels copy = new Levels();
-        levels.forEach(level -> copy.levels.add(level.copy()));
+        for (Level level : levels) {
+            copy.levels.add(level.copy());
+        }
         return copy;
     }
 
     /** Newest first; the index is the level. */
     List<Level> all() {
-        return Collections.unmodifiableList(levels);
+        return view;
     }
 
     /** The requests since the last call, without the redundant ones. */

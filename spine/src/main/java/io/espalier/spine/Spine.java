@@ -511,9 +511,9 @@ public final class Spine {
 
     /** Oldest first. */
     List<SpineBatch> batches() {
-        List<SpineBatch> all = new ArrayList<>();
-        for (Level level : levels.all().reversed()) {
-            all.addAll(level.batches());
+        List<SpineBatch> all = new ArrayList<>(Level.MAX_BATCHES * levels.all().size());
+        for (int level = levels.all().size() - 1; level >= 0; level--) {
+            all.addAll(levels.all().get(level).batches());
         }
         return all;
     }
@@ -541,7 +541,11 @@ public final class Spine {
         if (nextId == Long.MAX_VALUE) {
             throw new IllegalStateException("the spine has given out all " + nextId + " ids");
         }
-        if (batches().stream().mapToLong(batch -> batch.parts().size()).sum() >= MAX_PARTS) {
+        long parts = 0;
+        for (Level level : levels.all()) {
+            parts += Amounts.sum(level.batches(), batch -> batch.parts().size());
+        }
+        if (parts >= MAX_PARTS) {
             throw new IllegalStateException(
                     "the spine lists " + MAX_PARTS + " batches, its limit; compact it first");
         }

@@ -64,7 +64,9 @@ final class SpineCheck {
             if (violation != null) {
                 return "level " + index + " " + violation;
             }
-            weight = weight.add(Levels.weight(all.get(index), index));
+            if (!all.get(index).isVacant()) {
+                weight = weight.add(Levels.weight(all.get(index), index));
+            }
         }
         if (position != nextId) {
             return "the batches end at position " + position + ", expected " + nextId;

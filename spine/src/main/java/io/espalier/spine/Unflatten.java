@@ -153,29 +153,39 @@ final class Unflatten {
         int level = Levels.MAX_LEVELS - 1;
         SpineBatch last = null;
         for (FlatSpine.FlatBatch fact : batches) {
-            String name = "batch " + fact.id() + " " + fact.description();
             if (fact.level() < 0 || fact.level() > level) {
                 throw new SpineFormatException(
-                        name + " is at level " + fact.level() + ", expected 0 to " + level);
+                        named(fact) + " is at level " + fact.level() + ", expected 0 to " + level);
             }
             if (last != null && fact.level() == level && levels.ensure(level).isFull()) {
                 throw new SpineFormatException(
-                        name + " is at level " + level + ", which has two older batches already");
+                        named(fact)
+                                + " is at level "
+                                + level
+                                + ", which has two older batches already");
             }
             level = fact.level();
             if (last != null
                     && (last.id().end() != fact.id().first()
                             || !last.description().upper().equals(fact.description().lower()))) {
                 throw new SpineFormatException(
-                        name + " does not follow batch " + last.id() + " " + last.description());
+                        named(fact)
+                                + " does not follow batch "
+                                + last.id()
+                                + " "
+                                + last.description());
             }
             SpineBatch batch = parts.batchOf(fact);
             if (batch == null) {
-                throw new SpineFormatException(name + " has no parts");
+                throw new SpineFormatException(named(fact) + " has no parts");
             }
             levels.ensure(level).restore(batch);
             last = batch;
         }
+    }
+
+    private static String named(FlatSpine.FlatBatch fact) {
+        return "batch " + fact.id() + " " + fact.description();
     }
 
     private static void restoreMerges(List<FlatSpine.FlatMerge> facts, Levels levels)

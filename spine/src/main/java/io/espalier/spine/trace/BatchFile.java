@@ -35,6 +35,7 @@ final class BatchFile implements Run {
     private final BatchFolder folder;
     private final Pager pager;
     private final PartRef part;
+    private final String fileName;
     private final AtomicInteger holders = new AtomicInteger(1);
     private volatile boolean obsolete;
 
@@ -44,6 +45,7 @@ final class BatchFile implements Run {
         this.folder = folder;
         this.pager = pager;
         this.part = part;
+        this.fileName = Names.batch(part.fileId());
     }
 
     /** The file once it is mapped and its own structure is checked. */
@@ -102,7 +104,7 @@ final class BatchFile implements Run {
     }
 
     String fileName() {
-        return Names.batch(part.fileId());
+        return fileName;
     }
 
     // ---- who holds it -------------------------------------------------------------------------
