@@ -101,6 +101,7 @@ public final class Commit implements AutoCloseable {
         done = true;
         Map<Trace, Optional<PartRef>> parts = new LinkedHashMap<>();
         boolean committed = false;
+        store.gap().enter();
         try {
             for (Map.Entry<Trace, Writer> entry : writers.entrySet()) {
                 Writer writer = entry.getValue();
@@ -114,6 +115,7 @@ public final class Commit implements AutoCloseable {
             store.append(epoch, since, parts);
             committed = true;
         } finally {
+            store.gap().leave();
             if (!committed) {
                 parts.values().forEach(part -> part.ifPresent(p -> store.discard(p.fileId())));
             }

@@ -98,12 +98,14 @@ final class CompactionSource {
      *
      * @param requests of the push
      * @param spine the copy that becomes durable with the append
+     * @param garbage of this spine
      * @return what is to be compacted
      */
-    List<MergeRequest> claim(Spine spine, List<MergeRequest> requests, boolean hadUpdates) {
+    List<MergeRequest> claim(
+            Spine spine, Garbage.Amount garbage, List<MergeRequest> requests, boolean hadUpdates) {
         long now = nowMillis();
         List<MergeRequest> claimed =
-                Garbage.isTooMuch(spine, options().garbagePercentMax())
+                Garbage.isTooMuch(garbage, spine, options().garbagePercentMax())
                         ? gathered(spine, requests)
                         : requests;
         if (claimed.isEmpty() && hadUpdates) {
@@ -157,6 +159,7 @@ final class CompactionSource {
      * @return whether it was still wanted
      */
     boolean apply(Trace trace, MergeResult result) {
+        store.gap().await();
         if (!result.output().isEmpty()) {
             // not under the lock, where whoever commits would wait for it
             store.syncBatchNames();
@@ -248,7 +251,8 @@ final class CompactionSource {
     List<CompactionTask> excess(Trace trace) {
         synchronized (store.lock()) {
             if (store.isClosed()
-                    || !Garbage.isTooMuch(trace.spine(), options().garbagePercentMax())) {
+                    || !Garbage.isTooMuch(
+                            trace.garbage(), trace.spine(), options().garbagePercentMax())) {
                 return List.of();
             }
             return exert(trace);

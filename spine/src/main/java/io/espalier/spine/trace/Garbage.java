@@ -26,10 +26,11 @@ final class Garbage {
     /**
      * Whether all runs should become one for the sake of the room that they take.
      *
+     * @param amount that of the spine
      * @param percentMax so many updates may be garbage for a hundred rows
      */
-    static boolean isTooMuch(Spine spine, int percentMax) {
-        return isTooMuch(spine, percentMax, UPDATES_MIN);
+    static boolean isTooMuch(Amount amount, Spine spine, int percentMax) {
+        return isTooMuch(amount, spine, percentMax, UPDATES_MIN);
     }
 
     static boolean isTooMuch(Spine spine, int percentMax, long updatesMin) {

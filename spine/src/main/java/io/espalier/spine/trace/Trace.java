@@ -4,6 +4,7 @@ import io.espalier.spine.FlatSpine;
 import io.espalier.spine.Frontier;
 import io.espalier.spine.IdHollowBatch;
 import io.espalier.spine.PartRef;
+import io.espalier.spine.Run;
 import io.espalier.spine.Spine;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -43,7 +44,7 @@ public final class Trace {
         this.spine = spine;
         this.current = new TraceSnapshot.Shared(List.of(), 0, upper);
         this.holds = new ReadHolds(name, epochOf(spine.since()), store.clock()::nanos);
-        Next next = prepare(spine, upper);
+        Next next = prepare(spine, Garbage.amount(spine), upper);
         next.install();
         next.letGo();
     }
@@ -211,6 +212,7 @@ public final class Trace {
 
         private Next(
                 Spine nextSpine,
+                Garbage.Amount nextGarbage,
                 List<Listed> nextBatches,
                 List<BatchFile> added,
                 List<BatchFile> gone,
@@ -220,7 +222,7 @@ public final class Trace {
             this.added = added;
             this.gone = gone;
             this.shared = shared;
-            this.nextGarbage = Garbage.amount(nextSpine);
+            this.nextGarbage = nextGarbage;
         }
 
         /** Makes it visible. It does not fail. */
@@ -262,7 +264,8 @@ public final class Trace {
         }
     }
 
-    Next prepare(Spine next, long upper) {
+    /** {@code garbage} is that of {@code next}. */
+    Next prepare(Spine next, Garbage.Amount garbage, long upper) {
         List<Listed> nextBatches = new ArrayList<>();
         List<PartGroup> made = new ArrayList<>();
         List<BatchFile> added = new ArrayList<>();
@@ -296,7 +299,7 @@ public final class Trace {
                         epochOf(next.since()),
                         upper);
         PartGroup.releaseAll(made);
-        return new Next(next, List.copyOf(nextBatches), added, gone, shared);
+        return new Next(next, garbage, List.copyOf(nextBatches), added, gone, shared);
     }
 
     /** What readers see of a batch; files that are new are added to the trace's. */
@@ -304,21 +307,21 @@ public final class Trace {
         List<TraceSnapshot.Part> parts = new ArrayList<>();
         List<BatchFile> held = new ArrayList<>();
         for (IdHollowBatch part : batch.parts()) {
-            for (PartRef ref : part.batch().parts()) {
-                BatchFile file = files.get(ref.fileId());
-                if (file == null) {
-                    file = store.file(ref);
-                    added.add(file);
-                    files.put(ref.fileId(), file);
+            long lower = epochOf(part.batch().description().lower());
+            long upper = epochOf(part.batch().description().upper());
+            for (Run run : part.batch().runs()) {
+                for (PartRef ref : run.parts()) {
+                    BatchFile file = files.get(ref.fileId());
+                    if (file == null) {
+                        file = store.file(ref);
+                        added.add(file);
+                        files.put(ref.fileId(), file);
+                    }
+                    held.add(file);
+                    parts.add(
+                            new TraceSnapshot.Part(
+                                    file, file.fileName(), batch.level(), lower, upper));
                 }
-                held.add(file);
-                parts.add(
-                        new TraceSnapshot.Part(
-                                file,
-                                file.fileName(),
-                                batch.level(),
-                                epochOf(part.batch().description().lower()),
-                                epochOf(part.batch().description().upper())));
             }
         }
         return new PartGroup(parts, held);

@@ -45,6 +45,7 @@ public final class TraceStore implements AutoCloseable {
     private final Compactor compactor;
     private final ExternalCompaction external;
     private final Backpressure backpressure;
+    private final CommitGap gap;
 
     private final Object lock = new Object();
     // guarded by lock
@@ -79,6 +80,7 @@ public final class TraceStore implements AutoCloseable {
                         directory,
                         new CompactionFolder(directory.disk(), directory.batches()));
         this.backpressure = new Backpressure(this, options, clock);
+        this.gap = new CommitGap(clock);
     }
 
     /**
@@ -310,6 +312,7 @@ public final class TraceStore implements AutoCloseable {
      */
     void append(long epoch, long since, Map<Trace, Optional<PartRef>> parts) {
         List<CompactionTask> tasks = new ArrayList<>();
+        List<Trace.Next> installed;
         if (parts.values().stream().anyMatch(Optional::isPresent)) {
             directory.syncBatchNames();
         }
@@ -320,29 +323,32 @@ public final class TraceStore implements AutoCloseable {
                         "a commit of epoch " + epoch + ", but the store expects " + upper);
             }
             try {
-                install(epoch + 1, advanced(epoch, since, parts, tasks));
+                installed = install(epoch + 1, advanced(epoch, since, parts, tasks));
             } finally {
                 parts.keySet().forEach(trace -> trace.holds().settle(trace.since()));
             }
         }
+        Each.of(installed, Trace.Next::letGo);
         tasks.forEach(compactor::add);
         if (parts.values().stream().anyMatch(Optional::isPresent)) {
             compactor.stir();
         }
     }
 
+    /** A spine that is to become durable, and what of it could be folded. */
+    private record Grown(Spine spine, Garbage.Amount garbage) {}
+
     /** The spines with a batch more each; what is then worth compacting is added to the tasks. */
-    private Map<Trace, Spine> advanced(
+    private Map<Trace, Grown> advanced(
             long epoch,
             long since,
             Map<Trace, Optional<PartRef>> parts,
             List<CompactionTask> tasks) {
         boolean compacting = compactor.isRunning();
-        Map<Trace, Spine> next = new LinkedHashMap<>();
+        Map<Trace, Grown> next = new LinkedHashMap<>();
         for (Map.Entry<Trace, Optional<PartRef>> entry : parts.entrySet()) {
             Trace trace = entry.getKey();
             Spine spine = trace.spine().copy();
-            next.put(trace, spine);
             Frontier advanced = Frontier.of(trace.holds().limit(since));
             if (!advanced.lessEqual(spine.since())) {
                 spine.downgradeSince(advanced);
@@ -351,8 +357,12 @@ public final class TraceStore implements AutoCloseable {
                     new Description(spine.upper(), Frontier.of(epoch + 1), spine.since());
             List<Run> runs = entry.getValue().stream().map(CompactionSource::runOf).toList();
             List<MergeRequest> requests = spine.push(new HollowBatch(description, runs));
+            // what is claimed, and how batches stand to each other, does not change it
+            Grown grown = new Grown(spine, Garbage.amount(spine));
+            next.put(trace, grown);
             if (compacting) {
-                for (MergeRequest request : compaction.claim(spine, requests, !runs.isEmpty())) {
+                for (MergeRequest request :
+                        compaction.claim(spine, grown.garbage(), requests, !runs.isEmpty())) {
                     tasks.add(new CompactionTask(trace, request));
                 }
             }
@@ -360,20 +370,30 @@ public final class TraceStore implements AutoCloseable {
         return next;
     }
 
+    /** Where compaction waits for commits that are under way. */
+    CommitGap gap() {
+        return gap;
+    }
+
     /** Holds writers back that are ahead of compaction. */
     Backpressure backpressure() {
         return backpressure;
     }
 
-    /** Makes spines durable, then visible: all of them, or none. */
-    private void install(long nextUpper, Map<Trace, Spine> spines) {
+    /**
+     * Makes spines durable, then visible: all of them, or none.
+     *
+     * @return to let go of what was there before: without the lock, since files are deleted
+     */
+    private List<Trace.Next> install(long nextUpper, Map<Trace, Grown> spines) {
         List<Trace.Next> prepared = new ArrayList<>();
         boolean durable = false;
         boolean installed = false;
         try {
             List<TraceCodec.Changed> changed = new ArrayList<>();
-            spines.forEach((trace, spine) -> {
-                prepared.add(trace.prepare(spine, nextUpper));
+            spines.forEach((trace, grown) -> {
+                Spine spine = grown.spine();
+                prepared.add(trace.prepare(spine, grown.garbage(), nextUpper));
                 String newName = state.has(trace.id()) ? "" : trace.name();
                 changed.add(
                         new TraceCodec.Changed(
@@ -397,7 +417,7 @@ public final class TraceStore implements AutoCloseable {
             }
         }
         progress.changed();
-        Each.of(prepared, Trace.Next::letGo);
+        return prepared;
     }
 
     // ---- compacting ---------------------------------------------------------------------------
@@ -419,6 +439,7 @@ public final class TraceStore implements AutoCloseable {
      * @return what it says; false if the store was closed meanwhile
      */
     boolean change(Trace trace, Predicate<Spine> change) {
+        List<Trace.Next> installed;
         synchronized (lock) {
             if (closed) {
                 return false;
@@ -427,9 +448,10 @@ public final class TraceStore implements AutoCloseable {
             if (!change.test(spine)) {
                 return false;
             }
-            install(upper, Map.of(trace, spine));
-            return true;
+            installed = install(upper, Map.of(trace, new Grown(spine, Garbage.amount(spine))));
         }
+        Each.of(installed, Trace.Next::letGo);
+        return true;
     }
 
     /** Compactions that others do. */

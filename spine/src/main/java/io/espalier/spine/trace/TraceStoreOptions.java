@@ -8,7 +8,8 @@ import io.espalier.columnar.ChainBuilder;
  * @param chunkBytes the target size of the chunks of batch files
  * @param compaction whether a background thread compacts; without it runs pile up until {@link
  *     TraceStore#compact} is called, or others compact, or there are so many that nothing is
- *     committed any more
+ *     committed any more. On Linux that thread stands back behind others (it is nicer by 5), and
+ *     its results wait a little for a commit that is under way.
  * @param compactionMemoryBytes what one compaction takes of memory: a run that it reads takes its
  *     largest chunk, the output two chunks. Two runs are read at a time in any case. As many as
  *     three compactions may be under way at once.

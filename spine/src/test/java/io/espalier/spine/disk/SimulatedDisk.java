@@ -72,6 +72,7 @@ public final class SimulatedDisk implements Disk {
     private long fileBytesMax = Long.MAX_VALUE;
     private boolean readOnly;
     private @Nullable Runnable meanwhile;
+    private volatile Runnable beforeDiscard = () -> {};
     private long steps;
     private int generation;
     private boolean down;
@@ -106,6 +107,11 @@ public final class SimulatedDisk implements Disk {
     /** Lets something else happen right before the next step. */
     public synchronized void beforeNextStep(Runnable meanwhile) {
         this.meanwhile = meanwhile;
+    }
+
+    /** Lets something else happen right before a file of a store is given up. */
+    public void beforeEachDiscard(Runnable check) {
+        this.beforeDiscard = check;
     }
 
     /** Forgets faults to come. */
@@ -377,6 +383,12 @@ public final class SimulatedDisk implements Disk {
             refer(source, null);
         }
         checkUp();
+    }
+
+    @Override
+    public void discard(String name) throws IOException {
+        beforeDiscard.run();
+        delete(name);
     }
 
     @Override

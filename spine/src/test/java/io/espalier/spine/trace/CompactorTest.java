@@ -194,19 +194,23 @@ class CompactorTest {
             assertTrue(all.size() > 1);
             // an append that asks for something claims just that
             List<MergeRequest> asked = List.of(all.getLast());
-            assertEquals(asked, source.claim(spine, asked, true));
+            assertEquals(asked, source.claim(spine, Garbage.Amount.NONE, asked, true));
             long threshold = clock.get() - source.leaseMillis();
             assertFalse(spine.requestsBefore(threshold, 0).contains(all.getLast()));
             // one that asks for nothing takes up the oldest that is free, and an empty one nothing
-            assertEquals(List.of(), source.claim(spine, List.of(), false));
-            assertEquals(List.of(all.getFirst()), source.claim(spine, List.of(), true));
+            assertEquals(List.of(), source.claim(spine, Garbage.Amount.NONE, List.of(), false));
+            assertEquals(
+                    List.of(all.getFirst()),
+                    source.claim(spine, Garbage.Amount.NONE, List.of(), true));
             for (int i = 2; i < all.size(); i++) {
-                assertEquals(1, source.claim(spine, List.of(), true).size());
+                assertEquals(1, source.claim(spine, Garbage.Amount.NONE, List.of(), true).size());
             }
-            assertEquals(List.of(), source.claim(spine, List.of(), true));
+            assertEquals(List.of(), source.claim(spine, Garbage.Amount.NONE, List.of(), true));
             assertEquals(all.size(), store.compactionStats().claims());
             clock.addAndGet(source.leaseMillis());
-            assertEquals(List.of(all.getFirst()), source.claim(spine, List.of(), true));
+            assertEquals(
+                    List.of(all.getFirst()),
+                    source.claim(spine, Garbage.Amount.NONE, List.of(), true));
         }
     }
 
