@@ -125,10 +125,21 @@ record Replacement(ApplyResult result, @Nullable SpineBatch batch) {
         if (output.updateCount() > Amounts.sum(taken, Run::updateCount)) {
             return TOO_MANY_UPDATES;
         }
-        runs.addAll(output.runs());
+        runs.addAll(placeOf(taken, part.runs()), output.runs());
         HollowBatch rebuilt = new HollowBatch(output.description(), runs);
         requireSameSum("part " + replaced.partId(), part.diffSum(), rebuilt.diffSum());
         return splice(batch, index, index + 1, rebuilt, result.newClaimMillis());
+    }
+
+    /**
+     * Where the output of some runs goes among those that are left: where they were, if they lay
+     * side by side, so that runs that are in the order of their times stay in it; at the end
+     * otherwise.
+     */
+    private static int placeOf(List<Run> taken, List<Run> all) {
+        int first = all.indexOf(taken.getFirst());
+        boolean sideBySide = all.subList(first, first + taken.size()).equals(taken);
+        return sideBySide ? first : all.size() - taken.size();
     }
 
     private static Replacement splice(

@@ -2,13 +2,13 @@ package io.espalier.spine.trace;
 
 import io.espalier.columnar.ChunkPin;
 import io.espalier.columnar.Column;
-import io.espalier.columnar.Run;
 import io.espalier.columnar.TrieType;
 import io.espalier.columnar.TrieView;
 import io.espalier.memory.Layouts;
 import io.espalier.memory.Lease;
 import io.espalier.pager.MappedFile;
 import io.espalier.pager.Pager;
+import io.espalier.spine.Frontier;
 import io.espalier.spine.PartRef;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  * go for good. Whoever reads without a hold is told that the file is closed, whatever happens
  * meanwhile. Thread-safe.
  */
-final class BatchFile implements Run {
+final class BatchFile implements StoredRun {
 
     /** The blocks in which a mapped file is dropped from memory. */
     private static final long DROP_BYTES = 1 << 16;
@@ -272,8 +272,71 @@ final class BatchFile implements Run {
         return found;
     }
 
+    /** Whether all keys are below a probe. */
+    boolean endsBelow(Column probes, long probe) {
+        long last = chunkCount() - 1;
+        return seek(probes, probe, last) > last;
+    }
+
+    /** Whether all its keys are below all of another file; opens a chunk of that one. */
+    boolean isBelow(BatchFile other) {
+        TrieView first = new TrieView();
+        try (ChunkPin pin = other.open(0, first)) {
+            return endsBelow(first.keys(), 0);
+        }
+    }
+
+    /** The last key. */
+    byte[] lastKey() {
+        Column keys = lastKeys();
+        return bytes(keys, keys.count() - 1);
+    }
+
+    /** The first key; opens a chunk. */
+    byte[] firstKey() {
+        TrieView first = new TrieView();
+        try (ChunkPin pin = open(0, first)) {
+            return bytes(first.keys(), 0);
+        }
+    }
+
+    private static byte[] bytes(Column column, long index) {
+        byte[] bytes = new byte[Math.toIntExact(column.sizeOf(index))];
+        MemorySegment.copy(
+                column.segment(), Layouts.BYTE, column.offsetOf(index), bytes, 0, bytes.length);
+        return bytes;
+    }
+
+    /**
+     * Whether raising times to {@code since} makes no two updates one: none is raised, or all have
+     * the same time, and each (key, val) is there once already. Told without opening a chunk.
+     */
+    boolean isSettled(Frontier since) {
+        Opened current = opened();
+        long footer = current.offset + part.sizeBytes() - BatchFileFormat.FOOTER_BYTES;
+        long min = current.segment.get(Layouts.LONG, footer + BatchFileFormat.FOOTER_TIME_MIN_AT);
+        long max = current.segment.get(Layouts.LONG, footer + BatchFileFormat.FOOTER_TIME_MAX_AT);
+        return min == max || since.isEmpty() || Long.compareUnsigned(min, since.epoch()) >= 0;
+    }
+
+    /** Where the probes end, of some from one on, that are not above all keys. */
+    int endOf(Column probes, int[] some, int from, int count) {
+        int low = from;
+        int high = count;
+        while (low < high) {
+            int middle = (low + high) >>> 1;
+            if (endsBelow(probes, some[middle])) {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        return low;
+    }
+
     /** The last key of each chunk, equal ones once: the last is that of the file. */
-    Column lastKeys() {
+    @Override
+    public Column lastKeys() {
         return opened().index.keys();
     }
 
@@ -284,14 +347,26 @@ final class BatchFile implements Run {
 
     @Override
     public int sift(Column probes, long[] hashes, int[] some, int count, int[] kept) {
+        return sift(probes, hashes, some, 0, count, kept, 0);
+    }
+
+    /**
+     * The same for the probes {@code [from, to)} of some, none of them above the last key if others
+     * follow.
+     *
+     * @param end how many are kept so far
+     * @return how many are kept then
+     */
+    int sift(Column probes, long[] hashes, int[] some, int from, int to, int[] kept, int end) {
         Opened current = opened();
         KeyFilters filters = current.filters;
         if (filters == null) {
-            return Run.super.sift(probes, hashes, some, count, kept);
+            System.arraycopy(some, from, kept, end, to - from);
+            return end + to - from;
         }
         int left;
         try {
-            left = filters.sift(this, current.index, probes, hashes, some, count, kept);
+            left = filters.sift(this, current.index, probes, hashes, some, from, to, kept, end);
         } catch (IndexOutOfBoundsException e) {
             throw opened == current ? e : closed();
         }

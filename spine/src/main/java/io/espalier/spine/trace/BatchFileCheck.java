@@ -11,6 +11,7 @@ import io.espalier.pager.DamagedPageException;
 import io.espalier.pager.MappedFile;
 import io.espalier.spine.PartRef;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -293,8 +294,37 @@ final class BatchFileCheck {
     /**
      * Reads a whole file and checks everything: each chunk, and that chunks, index, footer and
      * manifest agree. Tells of each damaged chunk, or of the first problem of the structure.
+     *
+     * @return whether there was none
      */
-    static void verify(BatchFile batch, Consumer<Damage> problems) {
+    static boolean verify(BatchFile batch, Consumer<Damage> problems) {
+        boolean[] whole = {true};
+        verifyFile(
+                batch,
+                damage -> {
+                    whole[0] = false;
+                    problems.accept(damage);
+                });
+        return whole[0];
+    }
+
+    /** Checks that no key of a file is above one of the file that follows in its run. */
+    static void verifyOrder(List<BatchFile> run, Consumer<Damage> problems) {
+        for (int i = 1; i < run.size(); i++) {
+            BatchFile file = run.get(i);
+            if (!run.get(i - 1).isBelow(file)) {
+                problems.accept(
+                        file.damaged(
+                                        BatchFileFormat.HEADER_BYTES,
+                                        "the file does not start above "
+                                                + run.get(i - 1).fileName()
+                                                + ", which is before it in its run")
+                                .damage());
+            }
+        }
+    }
+
+    private static void verifyFile(BatchFile batch, Consumer<Damage> problems) {
         try {
             long expected = batch.part().sizeBytes();
             long bytes = batch.bytesOnDisk();

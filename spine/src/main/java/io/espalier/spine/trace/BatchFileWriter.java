@@ -167,6 +167,11 @@ final class BatchFileWriter implements ImageSink, AutoCloseable {
         indexImage = image;
     }
 
+    /** How many bytes were written so far. */
+    long sizeBytes() {
+        return file.sizeBytes();
+    }
+
     /** Whether nothing was written: such a file is not worth keeping. */
     boolean isEmpty() {
         return chunkCount == 0;

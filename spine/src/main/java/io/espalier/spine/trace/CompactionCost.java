@@ -21,25 +21,31 @@ final class CompactionCost {
      * @throws StoreException.Damaged if it cannot be opened
      */
     static long ofReading(BatchFile file) {
+        return RUN_BYTES_MIN + largestChunk(file) + file.opened().index.sizeBytes();
+    }
+
+    private static long largestChunk(BatchFile file) {
         BatchFile.Opened opened = file.opened();
         long largest = 0;
         for (long chunk = 0; chunk < opened.index.valCount(); chunk++) {
             largest = Math.max(largest, opened.chunkSize(chunk));
         }
-        return RUN_BYTES_MIN + largest + opened.index.sizeBytes();
+        return largest;
     }
 
-    /** The same for all parts of a run, which are read as one but opened one by one. */
+    /** The same of a run: of its parts one is read at a time, but the indexes of all are there. */
     static long ofReading(Run run, Map<Long, BatchFile> held) {
-        long cost = 0;
+        long indexes = 0;
+        long largest = 0;
         for (PartRef part : run.parts()) {
             BatchFile file = held.get(part.fileId());
             if (file == null) {
                 throw new IllegalStateException("file " + part.fileId() + " is not held");
             }
-            cost += ofReading(file);
+            indexes += file.opened().index.sizeBytes();
+            largest = Math.max(largest, largestChunk(file));
         }
-        return cost;
+        return RUN_BYTES_MIN + largest + indexes;
     }
 
     /** What is left for reading. */

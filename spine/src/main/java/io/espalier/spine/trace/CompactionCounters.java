@@ -2,7 +2,6 @@ package io.espalier.spine.trace;
 
 import io.espalier.spine.PartRef;
 import java.util.Collection;
-import java.util.Optional;
 import java.util.concurrent.atomic.LongAdder;
 
 /** Counts for {@link CompactionStats}; several threads may. */
@@ -10,6 +9,7 @@ final class CompactionCounters {
 
     final LongAdder claims = new LongAdder();
     final LongAdder pieces = new LongAdder();
+    final LongAdder moved = new LongAdder();
     final LongAdder applied = new LongAdder();
     final LongAdder refused = new LongAdder();
     final LongAdder retries = new LongAdder();
@@ -29,12 +29,12 @@ final class CompactionCounters {
     final LongAdder expired = new LongAdder();
 
     /** A compaction came to its end. */
-    void done(Collection<PartRef> inputs, Optional<PartRef> output, boolean wanted) {
+    void done(Collection<PartRef> inputs, Collection<PartRef> output, boolean wanted) {
         for (PartRef input : inputs) {
             updatesRead.add(input.updateCount());
             bytesRead.add(input.sizeBytes());
         }
-        output.ifPresent(part -> {
+        output.forEach(part -> {
             updatesWritten.add(part.updateCount());
             bytesWritten.add(part.sizeBytes());
         });

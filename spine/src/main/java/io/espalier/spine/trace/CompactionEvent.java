@@ -1,7 +1,7 @@
 package io.espalier.spine.trace;
 
 import io.espalier.spine.PartRef;
-import java.util.Optional;
+import java.util.List;
 import jdk.jfr.Category;
 import jdk.jfr.DataAmount;
 import jdk.jfr.Description;
@@ -33,13 +33,13 @@ final class CompactionEvent extends Event {
     long updatesOut;
 
     /** Ends the event and hands it to the recordings, if they want it. */
-    void commit(int runs, long bytesIn, Optional<PartRef> output) {
+    void commit(int runs, long bytesIn, List<PartRef> output) {
         end();
         if (shouldCommit()) {
             this.runs = runs;
             this.bytesIn = bytesIn;
-            bytesOut = output.map(PartRef::sizeBytes).orElse(0L);
-            updatesOut = output.map(PartRef::updateCount).orElse(0L);
+            bytesOut = output.stream().mapToLong(PartRef::sizeBytes).sum();
+            updatesOut = output.stream().mapToLong(PartRef::updateCount).sum();
             commit();
         }
     }

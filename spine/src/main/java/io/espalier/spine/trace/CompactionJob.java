@@ -2,24 +2,26 @@ package io.espalier.spine.trace;
 
 import io.espalier.columnar.ChainBuilder;
 import io.espalier.columnar.Merge;
+import io.espalier.columnar.Run;
 import io.espalier.columnar.TrieBuilder;
 import io.espalier.columnar.TrieType;
 import io.espalier.memory.NativeMemory;
 import io.espalier.spine.Frontier;
 import io.espalier.spine.PartRef;
 import java.util.List;
-import java.util.Optional;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One merge of batch files into one, step by step: what the store's own compactor and a worker in
- * another process have in common. Closed before it is finished, its output is gone.
+ * One merge of runs into one, step by step: what the store's own compactor and a worker in another
+ * process have in common. Closed before it is finished, the file that is being written is gone;
+ * those that were finished before are the caller's.
  *
  * <p>Not thread-safe.
  */
 final class CompactionJob implements AutoCloseable {
 
-    private final BatchFileWriter file;
+    private final RunWriter output;
     private final CompactionEvent event = new CompactionEvent();
     private final long bytesIn;
     private final int runs;
@@ -27,30 +29,50 @@ final class CompactionJob implements AutoCloseable {
     private @Nullable Merge merge;
 
     /**
+     * How an output is cut into files.
+     *
+     * @param partBytes a file is not continued from this size on, as soon as a key ends
+     * @param keys ascending: each is the last key of a file, if it is there at all
+     */
+    record Cuts(long partBytes, List<byte[]> keys) {
+        /** One file, whatever its size. */
+        static final Cuts NONE = new Cuts(Long.MAX_VALUE, List.of());
+
+        Cuts {
+            keys = List.copyOf(keys);
+        }
+    }
+
+    /**
      * Starts at the first updates of all inputs.
      *
      * @param inputs held by the caller until the job is closed
      * @param since times below are raised to it
-     * @param target belongs to the job from here on, also if this throws
+     * @param targets gives a new file each time; it belongs to the job
      * @throws StoreException if a file cannot be read or written
      */
     CompactionJob(
             NativeMemory memory,
             long chunkBytes,
-            List<BatchFile> inputs,
+            List<? extends Run> inputs,
             Frontier since,
-            BatchTarget target) {
+            Supplier<? extends BatchTarget> targets,
+            Cuts cuts) {
         event.begin();
         runs = inputs.size();
-        bytesIn = inputs.stream().mapToLong(BatchFile::sizeBytes).sum();
-        // or whoever commits meanwhile would wait for gigabytes
-        target.writeEarly();
-        file = BatchFileWriter.create(memory, target);
+        bytesIn = inputs.stream().mapToLong(Run::sizeBytes).sum();
+        output =
+                new RunWriter(
+                        memory,
+                        () -> early(targets.get()),
+                        chunkBytes,
+                        cuts.partBytes(),
+                        cuts.keys());
         boolean done = false;
         try {
             chain =
                     new ChainBuilder(
-                            new TrieBuilder(memory, TrieType.BYTES_TO_BYTES), chunkBytes, file);
+                            new TrieBuilder(memory, TrieType.BYTES_TO_BYTES), chunkBytes, output);
             long floor = since.isEmpty() ? 0 : since.epoch();
             merge = new Merge(inputs, true, floor, chain);
             done = true;
@@ -59,6 +81,12 @@ final class CompactionJob implements AutoCloseable {
                 close();
             }
         }
+    }
+
+    private static BatchTarget early(BatchTarget target) {
+        // or whoever commits meanwhile would wait for gigabytes
+        target.writeEarly();
+        return target;
     }
 
     /**
@@ -77,12 +105,17 @@ final class CompactionJob implements AutoCloseable {
     /**
      * Makes the output durable; called once, when no work is left.
      *
-     * @return none if nothing is left of the updates
+     * @return its parts in order; none if nothing is left of the updates
      */
-    Optional<PartRef> finish() {
-        Optional<PartRef> output = file.isEmpty() ? Optional.empty() : Optional.of(file.finish());
-        event.commit(runs, bytesIn, output);
-        return output;
+    List<PartRef> finish() {
+        List<PartRef> parts = output.finish();
+        event.commit(runs, bytesIn, parts);
+        return parts;
+    }
+
+    /** The files that are finished: all of the output, or what there is of it so far. */
+    List<PartRef> written() {
+        return output.written();
     }
 
     @Override
@@ -92,7 +125,7 @@ final class CompactionJob implements AutoCloseable {
         merge = null;
         chain = null;
         // the merge first, then its chain, then the file
-        try (BatchFileWriter last = file;
+        try (RunWriter last = output;
                 ChainBuilder second = out;
                 Merge first = running) {
             // nothing but closing

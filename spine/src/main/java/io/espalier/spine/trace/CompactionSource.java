@@ -17,7 +17,22 @@ import java.util.Optional;
 final class CompactionSource {
 
     /** The version that new runs carry. */
-    private static final int WRITER_VERSION = 1;
+    static final int WRITER_VERSION = 1;
+
+    /** How many files a large run has, about: so much of it is there twice while it is merged. */
+    private static final int PARTS = 16;
+
+    /** A run has no files that are smaller, as long as it has several. */
+    private static final long PART_BYTES_MIN = 8L << 20;
+
+    /** Nor larger ones. */
+    private static final long PART_BYTES_MAX = 256L << 20;
+
+    /** A part that is by so much smaller than parts are to be is merged with its neighbours. */
+    static final int MOVED_SHARE = 8;
+
+    /** So much smaller may be the files of a run that is cut where another one is. */
+    private static final int CUT_SHARE = 8;
 
     /** A claim that is over. */
     private static final long NEVER_MILLIS = 0;
@@ -29,6 +44,14 @@ final class CompactionSource {
 
     private final TraceStore store;
     private final CompactionCounters counters = new CompactionCounters();
+
+    /**
+     * Where the files of the largest run of a trace end that is being merged. Under the compactor's
+     * lock.
+     */
+    private final Map<Trace, List<byte[]>> underWay = new HashMap<>();
+
+    private volatile long partBytesMin = PART_BYTES_MIN;
 
     CompactionSource(TraceStore store) {
         this.store = store;
@@ -61,7 +84,107 @@ final class CompactionSource {
 
     /** The run that a file is. */
     static Run runOf(PartRef part) {
-        return new Run(new RunId(0, part.fileId()), WRITER_VERSION, false, List.of(part));
+        return runOf(List.of(part));
+    }
+
+    /** The run that some new files are. */
+    static Run runOf(List<PartRef> parts) {
+        return runOf(new RunId(0, parts.getFirst().fileId()), parts);
+    }
+
+    static Run runOf(RunId id, List<PartRef> parts) {
+        return new Run(id, WRITER_VERSION, false, parts);
+    }
+
+    /** An id for a run whose files were there before: that of a file that is never made. */
+    RunId newRunId() {
+        return new RunId(0, store.allotFileId());
+    }
+
+    // ---- how runs are cut into files ----------------------------------------------------------
+
+    /** Lets runs have smaller files, for tests. */
+    void setPartBytesMin(long bytes) {
+        partBytesMin = bytes;
+    }
+
+    /** How large the files of a run of some size are to be. */
+    long partBytes(long bytes) {
+        return Math.clamp(bytes / PARTS, partBytesMin, Math.max(partBytesMin, PART_BYTES_MAX));
+    }
+
+    /** The largest of some runs. */
+    static Run largest(List<Run> runs) {
+        Run largest = runs.getFirst();
+        for (Run run : runs) {
+            largest = sizeBytes(run) > sizeBytes(largest) ? run : largest;
+        }
+        return largest;
+    }
+
+    static long sizeBytes(Run run) {
+        return run.parts().stream().mapToLong(PartRef::sizeBytes).sum();
+    }
+
+    /** Where files end, the last one left out: each its last key. */
+    static List<byte[]> ends(List<BatchFile> files) {
+        return files.subList(0, files.size() - 1).stream().map(BatchFile::lastKey).toList();
+    }
+
+    /** Whether the largest run of a trace is one of some. */
+    boolean isLargestIn(Trace trace, List<Run> runs) {
+        return largest(trace).filter(largest -> runs.contains(largest)).isPresent();
+    }
+
+    private Optional<Run> largest(Trace trace) {
+        synchronized (store.lock()) {
+            List<Run> all =
+                    trace.spine().snapshot().stream()
+                            .flatMap(batch -> batch.runs().stream())
+                            .toList();
+            return all.isEmpty() ? Optional.empty() : Optional.of(largest(all));
+        }
+    }
+
+    /**
+     * Remembers where the files of a trace's largest run end, while there is less and less of it.
+     */
+    void remember(Trace trace, List<byte[]> ends) {
+        underWay.put(trace, ends);
+    }
+
+    void forget(Trace trace) {
+        underWay.remove(trace);
+    }
+
+    /**
+     * Where to cut what is made of some runs: where the trace's largest run is cut, so that both
+     * can be merged a few files at a time; nowhere if the files would be too small for that.
+     *
+     * @param bytes of the runs
+     */
+    List<byte[]> cutKeys(Trace trace, List<Run> runs, long bytes) {
+        List<byte[]> keys = underWay.get(trace);
+        if (keys == null) {
+            keys = ends(trace, runs);
+        }
+        return bytes / (keys.size() + 1) < partBytesMin / CUT_SHARE ? List.of() : keys;
+    }
+
+    private List<byte[]> ends(Trace trace, List<Run> runs) {
+        Run largest = largest(trace).orElse(null);
+        if (largest == null || largest.parts().size() == 1 || runs.contains(largest)) {
+            return List.of();
+        }
+        List<BatchFile> files = hold(trace, largest.parts());
+        try {
+            return files.isEmpty() ? List.of() : ends(files);
+        } catch (StoreException.Damaged e) {
+            // that is told when it is merged, or read
+            return List.of();
+        } finally {
+            BatchFile.releaseAll(files, false);
+        }
     }
 
     // ---- what there is to do ------------------------------------------------------------------
@@ -141,16 +264,21 @@ final class CompactionSource {
 
     /** The files that a task reads, held for the caller. */
     List<BatchFile> hold(CompactionTask task) {
+        return hold(task.trace(), task.parts());
+    }
+
+    /** The files of parts, held for the caller; none if one of them is there no longer. */
+    List<BatchFile> hold(Trace trace, List<PartRef> parts) {
         synchronized (store.lock()) {
             store.checkOpen();
-            return task.trace().hold(task.parts());
+            return trace.hold(parts);
         }
     }
 
-    /** Begins a compaction into a new file. */
-    CompactionJob job(List<BatchFile> inputs, Frontier since) {
+    /** Begins a compaction into new files. */
+    CompactionJob job(List<StoredRun> inputs, Frontier since, CompactionJob.Cuts cuts) {
         return new CompactionJob(
-                store.memory(), options().chunkBytes(), inputs, since, store.newTarget());
+                store.memory(), options().chunkBytes(), inputs, since, store::newTarget, cuts);
     }
 
     /**
@@ -165,6 +293,12 @@ final class CompactionSource {
             store.syncBatchNames();
         }
         return store.change(trace, spine -> spine.apply(result).applied());
+    }
+
+    /** A result was swapped in, or refused. */
+    void applied(List<PartRef> read, List<PartRef> written, boolean wanted) {
+        counters.done(read, written, wanted);
+        store.compactor().tellWriters();
     }
 
     /** Deletes a file that nobody has named. */

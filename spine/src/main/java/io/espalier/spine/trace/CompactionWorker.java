@@ -88,21 +88,41 @@ public final class CompactionWorker {
         BatchFolder batches = new BatchFolder(disk, note -> {});
         List<BatchFile> inputs = new ArrayList<>();
         request.inputs().forEach(part -> inputs.add(new BatchFile(batches, pager, part)));
-        try (CompactionJob job =
-                new CompactionJob(
-                        pager.memory(),
-                        request.chunkBytes(),
-                        inputs,
-                        request.description().since(),
-                        Output.create(disk, request.fileId(), attempt))) {
+        try (Output output = Output.create(disk, request.fileId(), attempt);
+                CompactionJob job =
+                        new CompactionJob(
+                                pager.memory(),
+                                request.chunkBytes(),
+                                runsOf(inputs),
+                                request.description().since(),
+                                () -> output,
+                                CompactionJob.Cuts.NONE)) {
             boolean more = true;
             while (more) {
                 more = job.step(FUEL);
             }
-            return job.finish();
+            return job.finish().stream().findFirst();
         } finally {
             BatchFile.releaseAll(inputs, false);
         }
+    }
+
+    /**
+     * The inputs as runs: what follows another in key order is read behind it, and not beside it. A
+     * request does not say which parts are one run, and it need not.
+     */
+    private static List<StoredRun> runsOf(List<BatchFile> inputs) {
+        List<StoredRun> runs = new ArrayList<>();
+        List<BatchFile> chain = new ArrayList<>();
+        for (BatchFile input : inputs) {
+            if (!chain.isEmpty() && !chain.getLast().isBelow(input)) {
+                runs.add(BatchFileChain.of(chain));
+                chain.clear();
+            }
+            chain.add(input);
+        }
+        runs.add(BatchFileChain.of(chain));
+        return runs;
     }
 
     /**

@@ -1,12 +1,9 @@
 package io.espalier.spine.trace;
 
 import io.espalier.memory.ThreadPriority;
-import io.espalier.spine.HollowBatch;
-import io.espalier.spine.MergeResult;
 import io.espalier.spine.PartRef;
 import io.espalier.spine.Run;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
@@ -473,55 +470,25 @@ final class Compactor implements AutoCloseable {
             CompactionPlan.Piece piece,
             List<BatchFile> inputs,
             OptionalLong claim) {
-        try {
-            if (piece.kept()) {
-                HollowBatch same = new HollowBatch(piece.description(), piece.runs());
-                return counted(
-                        List.of(),
-                        Optional.empty(),
-                        source.apply(task.trace(), new MergeResult(piece.replaced(), same, claim)));
-            }
-            try (CompactionJob job = source.job(inputs, piece.description().since())) {
-                boolean more = true;
-                while (more) {
-                    if (stopping) {
-                        return false;
-                    }
-                    meanwhile.run();
-                    pause(task);
-                    more = job.step(fuel);
-                }
-                Optional<PartRef> output = job.finish();
-                boolean wanted = false;
-                try {
-                    HollowBatch batch =
-                            new HollowBatch(
-                                    piece.description(),
-                                    output.stream().map(CompactionSource::runOf).toList());
-                    wanted =
-                            source.apply(
-                                    task.trace(), new MergeResult(piece.replaced(), batch, claim));
-                } finally {
-                    // not if the outcome is unknown: the store has stopped then, and deletes
-                    // nothing
-                    if (!wanted) {
-                        output.ifPresent(part -> source.discard(part.fileId()));
-                    }
-                }
-                return counted(inputs.stream().map(BatchFile::part).toList(), output, wanted);
-            }
-        } finally {
-            BatchFile.releaseAll(inputs, false);
+        try (PieceCompaction work =
+                new PieceCompaction(source, task, piece, inputs, () -> goesOn(task), fuel)) {
+            return work.run(claim);
         }
     }
 
-    private boolean counted(Collection<PartRef> inputs, Optional<PartRef> output, boolean wanted) {
-        counters.done(inputs, output, wanted);
-        synchronized (this) {
-            // writers may wait for just this
-            notifyAll();
+    /** Before each step of a compaction. */
+    private boolean goesOn(CompactionTask task) {
+        if (stopping) {
+            return false;
         }
-        return wanted;
+        meanwhile.run();
+        pause(task);
+        return true;
+    }
+
+    /** Writers may wait for fewer runs. */
+    synchronized void tellWriters() {
+        notifyAll();
     }
 
     /** Answers small requests that have come in, before a large one goes on. */

@@ -291,7 +291,7 @@ public final class ExternalCompaction {
             store.discard(request.fileId());
             return Answer.DAMAGED;
         }
-        source.counters().done(request.inputs(), output, applied);
+        source.counters().done(request.inputs(), output.stream().toList(), applied);
         if (!applied) {
             store.discard(request.fileId());
             return Answer.STALE;

@@ -82,8 +82,10 @@ final class KeyFilters {
     }
 
     /**
-     * Leaves of some probes, ascending, those that the file may have.
+     * Leaves of the probes {@code [first, count)} of some, ascending, those that the file may have.
      *
+     * @param kept where they go, behind the {@code keptCount} that are there
+     * @return how many are there then
      * @see io.espalier.columnar.Run#sift
      */
     int sift(
@@ -92,10 +94,12 @@ final class KeyFilters {
             Column probes,
             long[] hashes,
             int[] some,
+            int first,
             int count,
-            int[] kept) {
-        int from = 0;
-        int end = 0;
+            int[] kept,
+            int keptCount) {
+        int from = first;
+        int end = keptCount;
         for (int section = 0; section < at.length && from < count; section++) {
             int to =
                     section == at.length - 1

@@ -14,12 +14,17 @@ import java.util.concurrent.atomic.AtomicInteger;
 final class PartGroup {
 
     private final List<TraceSnapshot.Part> parts;
+    private final List<TraceSnapshot.TimedRun> runs;
     private final List<BatchFile> files;
     private final AtomicInteger holders = new AtomicInteger(1);
 
     /** Takes a hold on each file. */
-    PartGroup(List<TraceSnapshot.Part> parts, List<BatchFile> files) {
+    PartGroup(
+            List<TraceSnapshot.Part> parts,
+            List<TraceSnapshot.TimedRun> runs,
+            List<BatchFile> files) {
         this.parts = List.copyOf(parts);
+        this.runs = List.copyOf(runs);
         this.files = List.copyOf(files);
         this.files.forEach(BatchFile::retain);
     }
@@ -27,6 +32,11 @@ final class PartGroup {
     /** Oldest first. */
     List<TraceSnapshot.Part> parts() {
         return parts;
+    }
+
+    /** The runs that the parts are, each of one or more. */
+    List<TraceSnapshot.TimedRun> runs() {
+        return runs;
     }
 
     List<BatchFile> files() {

@@ -164,8 +164,8 @@ public final class Trace {
     /** How many of them hold epochs before {@code epoch}. */
     int runCountBefore(long epoch) {
         int count = 0;
-        for (TraceSnapshot.Part part : current.parts()) {
-            count += Long.compareUnsigned(part.lower(), epoch) < 0 ? 1 : 0;
+        for (TraceSnapshot.TimedRun run : current.timedRuns()) {
+            count += Long.compareUnsigned(run.lower(), epoch) < 0 ? 1 : 0;
         }
         return count;
     }
@@ -305,11 +305,13 @@ public final class Trace {
     /** What readers see of a batch; files that are new are added to the trace's. */
     private PartGroup group(Spine.Placed batch, List<BatchFile> added) {
         List<TraceSnapshot.Part> parts = new ArrayList<>();
+        List<TraceSnapshot.TimedRun> runs = new ArrayList<>();
         List<BatchFile> held = new ArrayList<>();
         for (IdHollowBatch part : batch.parts()) {
             long lower = epochOf(part.batch().description().lower());
             long upper = epochOf(part.batch().description().upper());
             for (Run run : part.batch().runs()) {
+                List<BatchFile> ofRun = new ArrayList<>();
                 for (PartRef ref : run.parts()) {
                     BatchFile file = files.get(ref.fileId());
                     if (file == null) {
@@ -317,14 +319,16 @@ public final class Trace {
                         added.add(file);
                         files.put(ref.fileId(), file);
                     }
-                    held.add(file);
+                    ofRun.add(file);
                     parts.add(
                             new TraceSnapshot.Part(
                                     file, file.fileName(), batch.level(), lower, upper));
                 }
+                held.addAll(ofRun);
+                runs.add(new TraceSnapshot.TimedRun(BatchFileChain.of(ofRun), lower, upper));
             }
         }
-        return new PartGroup(parts, held);
+        return new PartGroup(parts, runs, held);
     }
 
     private static long epochOf(Frontier frontier) {

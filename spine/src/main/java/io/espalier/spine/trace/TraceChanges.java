@@ -34,14 +34,14 @@ public final class TraceChanges implements AutoCloseable {
     private static final byte INSERTION = 1;
 
     private final Pager pager;
-    private final List<TraceSnapshot.Part> parts;
+    private final List<TraceSnapshot.TimedRun> runs;
     private final TrieView view = new TrieView();
     private final TrieView following = new TrieView();
 
     /** Nothing before this is given. */
     private final long from;
 
-    private int nextPart;
+    private int nextRun;
 
     /**
      * What is gone over: the run of a single epoch, or a batch sorted by epoch; null at the end.
@@ -69,9 +69,9 @@ public final class TraceChanges implements AutoCloseable {
     private long groupKey;
     private boolean inserting;
 
-    TraceChanges(Pager pager, List<TraceSnapshot.Part> parts, long from) {
+    TraceChanges(Pager pager, List<TraceSnapshot.TimedRun> runs, long from) {
         this.pager = pager;
-        this.parts = parts;
+        this.runs = runs;
         this.from = from;
     }
 
@@ -128,23 +128,23 @@ public final class TraceChanges implements AutoCloseable {
 
     /** Goes to the first update of the next part that has any that count. */
     private boolean enter() {
-        while (nextPart < parts.size()) {
-            TraceSnapshot.Part first = parts.get(nextPart);
-            List<Run> runs = new ArrayList<>();
-            while (nextPart < parts.size()
-                    && parts.get(nextPart).lower() == first.lower()
-                    && parts.get(nextPart).upper() == first.upper()) {
-                runs.add(parts.get(nextPart++).run());
+        while (nextRun < runs.size()) {
+            TraceSnapshot.TimedRun first = runs.get(nextRun);
+            List<Run> ofBatch = new ArrayList<>();
+            while (nextRun < runs.size()
+                    && runs.get(nextRun).lower() == first.lower()
+                    && runs.get(nextRun).upper() == first.upper()) {
+                ofBatch.add(runs.get(nextRun++).run());
             }
             if (Long.compareUnsigned(first.upper(), from) <= 0) {
                 continue;
             }
-            boolean single = runs.size() == 1 && first.upper() - first.lower() == 1;
+            boolean single = ofBatch.size() == 1 && first.upper() - first.lower() == 1;
             if (single) {
-                source = runs.getFirst();
+                source = ofBatch.getFirst();
                 epoch = first.lower();
             } else {
-                Batch batch = byEpoch(runs);
+                Batch batch = byEpoch(ofBatch);
                 sorted = batch;
                 source = batch;
             }
@@ -276,11 +276,11 @@ public final class TraceChanges implements AutoCloseable {
         return Long.reverseBytes(view.segment().get(Layouts.LONG, view.keys().offsetOf(index)));
     }
 
-    private Batch byEpoch(List<Run> runs) {
+    private Batch byEpoch(List<Run> ofBatch) {
         try (MergeBatcher batcher = new MergeBatcher(pager, TrieType.BYTES_TO_BYTES);
                 NativeBuffer epochAndKey = new NativeBuffer(pager.memory());
                 NativeBuffer signAndVal = new NativeBuffer(pager.memory())) {
-            for (Run run : runs) {
+            for (Run run : ofBatch) {
                 for (long i = 0; i < run.chunkCount(); i++) {
                     try (ChunkPin open = run.open(i, following)) {
                         if (Long.compareUnsigned(following.timeMax(), from) >= 0) {
@@ -373,7 +373,7 @@ public final class TraceChanges implements AutoCloseable {
     public void close() {
         row = -1;
         atEpoch = false;
-        nextPart = parts.size();
+        nextRun = runs.size();
         leave();
     }
 }

@@ -4,7 +4,6 @@ import io.espalier.columnar.ChunkPin;
 import io.espalier.columnar.Column;
 import io.espalier.columnar.ColumnBuilder;
 import io.espalier.columnar.ColumnType;
-import io.espalier.columnar.Run;
 import io.espalier.columnar.TrieView;
 import io.espalier.memory.Bytes;
 import io.espalier.memory.NativeMemory;
@@ -17,10 +16,10 @@ import org.jspecify.annotations.Nullable;
  * What a snapshot holds as of an epoch, in key order or against it: each (key, val) once, with the
  * sum of its counts over all parts, where that is not zero.
  *
- * <p>The parts are merged by a tournament of their heads (Knuth's tree of losers), in which a key
- * is mostly known by eight of its bytes: those behind what all keys of the range have in common.
- * Parts that began after the epoch are left out; chunks are opened one at a time for each part, and
- * where a bound lies is looked up once in a chunk.
+ * <p>The runs are merged by a tournament of their heads (Knuth's tree of losers), in which a key is
+ * mostly known by eight of its bytes: those behind what all keys of the range have in common. Runs
+ * that began after the epoch are left out; chunks are opened one at a time for each run, and where
+ * a bound lies is looked up once in a chunk.
  *
  * <p>What a row lends is valid until the next call. Not thread-safe. The owner closes it, before
  * the snapshot.
@@ -73,7 +72,7 @@ public final class TraceScan implements AutoCloseable {
      */
     TraceScan(
             NativeMemory memory,
-            List<BatchFile> files,
+            List<StoredRun> runs,
             byte @Nullable [] from,
             byte @Nullable [] to,
             long asOf,
@@ -81,11 +80,11 @@ public final class TraceScan implements AutoCloseable {
         this.segment = memory.segment();
         this.asOf = asOf;
         this.descending = descending;
-        this.chunkwise = descending && from == null && files.size() > 1;
-        this.heads = new Head[files.size()];
-        this.tree = new int[Math.max(1, files.size())];
+        this.chunkwise = descending && from == null && runs.size() > 1;
+        this.heads = new Head[runs.size()];
+        this.tree = new int[Math.max(1, runs.size())];
         for (int i = 0; i < heads.length; i++) {
-            heads[i] = new Head(this, files.get(i));
+            heads[i] = new Head(this, runs.get(i));
         }
         List<ColumnBuilder> made = new ArrayList<>();
         boolean done = false;
@@ -289,11 +288,10 @@ public final class TraceScan implements AutoCloseable {
         sharedBytes = shared;
     }
 
-    /** A part, and where it is. */
+    /** A run, and where it is. */
     private static final class Head {
         private final TraceScan scan;
-        private final BatchFile file;
-        private final Run run;
+        private final StoredRun run;
         final TrieView view = new TrieView();
         private @Nullable ChunkPin pin;
         private long chunk;
@@ -320,10 +318,9 @@ public final class TraceScan implements AutoCloseable {
         /** Orders heads, unsigned; equal ranks say nothing. */
         long rank;
 
-        Head(TraceScan scan, BatchFile file) {
+        Head(TraceScan scan, StoredRun run) {
             this.scan = scan;
-            this.file = file;
-            this.run = file;
+            this.run = run;
         }
 
         void start() {
@@ -465,7 +462,7 @@ public final class TraceScan implements AutoCloseable {
         /** How many of the bytes at an offset all keys from the head to its end begin with. */
         long sharedBytes(long at, long most) {
             long shared = common(view.keys(), key, at, most);
-            Column last = scan.descending ? view.keys() : file.lastKeys();
+            Column last = scan.descending ? view.keys() : run.lastKeys();
             long lastIndex = scan.descending ? key : last.count() - 1;
             if (!scan.descending && scan.to != null) {
                 Column bound = scan.to;

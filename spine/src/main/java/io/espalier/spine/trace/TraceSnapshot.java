@@ -24,7 +24,7 @@ public final class TraceSnapshot implements AutoCloseable {
     /**
      * A durable part of a trace.
      *
-     * @param run its updates: a batch file
+     * @param run its updates: a batch file, which is a run or, with others, a stretch of one
      * @param fileName its file, within the store's folder
      * @param level its level in the spine
      * @param lower the first epoch that it covers
@@ -48,6 +48,9 @@ public final class TraceSnapshot implements AutoCloseable {
         }
     }
 
+    /** A run, of one part or of several in key order, and the epochs that its batch covers. */
+    record TimedRun(StoredRun run, long lower, long upper) {}
+
     /** What all snapshots of one moment share. */
     static final class Shared {
         private final List<PartGroup> groups;
@@ -58,6 +61,7 @@ public final class TraceSnapshot implements AutoCloseable {
 
         // made when somebody reads; twice if two do at once, which is harmless
         private @Nullable List<Part> parts;
+        private @Nullable List<TimedRun> timedRuns;
         private @Nullable List<Run> runs;
 
         /** Takes a hold on each group. */
@@ -65,11 +69,11 @@ public final class TraceSnapshot implements AutoCloseable {
             this.groups = List.copyOf(groups);
             this.since = since;
             this.upper = upper;
-            this.runCount = groups.stream().mapToInt(group -> group.parts().size()).sum();
+            this.runCount = groups.stream().mapToInt(group -> group.runs().size()).sum();
             this.groups.forEach(PartGroup::retain);
         }
 
-        /** How many parts there are; each is a run. */
+        /** How many runs there are, each of one or more parts. */
         int runCount() {
             return runCount;
         }
@@ -83,10 +87,19 @@ public final class TraceSnapshot implements AutoCloseable {
             return made;
         }
 
+        List<TimedRun> timedRuns() {
+            List<TimedRun> made = timedRuns;
+            if (made == null) {
+                made = groups.stream().flatMap(group -> group.runs().stream()).toList();
+                timedRuns = made;
+            }
+            return made;
+        }
+
         List<Run> runs() {
             List<Run> made = runs;
             if (made == null) {
-                made = parts().stream().map(Part::run).toList();
+                made = timedRuns().stream().map(timed -> (Run) timed.run()).toList();
                 runs = made;
             }
             return made;
@@ -127,12 +140,18 @@ public final class TraceSnapshot implements AutoCloseable {
         return shared;
     }
 
-    /** The parts, from the oldest to the newest; their times do not overlap. */
+    /**
+     * The parts, from the oldest to the newest. Their times do not overlap, but for those of one
+     * batch, which have the same; of these no key is in two that are one run.
+     */
     public List<Part> parts() {
         return shared().parts();
     }
 
-    /** The runs of all parts. */
+    /**
+     * The runs of all parts, from the oldest to the newest: where times overlap, keys do not, or
+     * what is older comes first. A run has one part or several.
+     */
     public List<Run> runs() {
         return shared().runs();
     }
@@ -166,7 +185,8 @@ public final class TraceSnapshot implements AutoCloseable {
         Shared now = checkAsOf(asOf);
         List<Run> runs = now.runs();
         int count = runs.size();
-        while (count > 0 && Long.compareUnsigned(now.parts().get(count - 1).lower(), asOf) > 0) {
+        while (count > 0
+                && Long.compareUnsigned(now.timedRuns().get(count - 1).lower(), asOf) > 0) {
             count--;
         }
         return target.read(runs.subList(0, count), probes, asOf, bytesMax);
@@ -193,13 +213,13 @@ public final class TraceSnapshot implements AutoCloseable {
     public TraceScan scan(
             byte @Nullable [] from, byte @Nullable [] to, long asOf, boolean descending) {
         Shared now = checkAsOf(asOf);
-        List<BatchFile> files = new ArrayList<>();
-        for (Part part : now.parts()) {
-            if (Long.compareUnsigned(part.lower(), asOf) <= 0) {
-                files.add((BatchFile) part.run());
+        List<StoredRun> runs = new ArrayList<>();
+        for (TimedRun timed : now.timedRuns()) {
+            if (Long.compareUnsigned(timed.lower(), asOf) <= 0) {
+                runs.add(timed.run());
             }
         }
-        return new TraceScan(pager.memory(), files, from, to, asOf, descending);
+        return new TraceScan(pager.memory(), runs, from, to, asOf, descending);
     }
 
     /**
@@ -214,7 +234,7 @@ public final class TraceSnapshot implements AutoCloseable {
         if (Long.compareUnsigned(from, now.since) <= 0 && (from != 0 || now.since != 0)) {
             throw new OutOfHistoryException("snapshot", from - 1, now.since, upper);
         }
-        return new TraceChanges(pager, now.parts(), from);
+        return new TraceChanges(pager, now.timedRuns(), from);
     }
 
     @Override

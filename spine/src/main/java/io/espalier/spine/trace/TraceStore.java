@@ -269,6 +269,10 @@ public final class TraceStore implements AutoCloseable {
         return directory.createBatchFile();
     }
 
+    long allotFileId() {
+        return directory.allotFileId();
+    }
+
     long nowMillis() {
         return clock.millis();
     }
@@ -502,18 +506,33 @@ public final class TraceStore implements AutoCloseable {
                 state,
                 (batches, findings) -> {
                     for (TraceState.Entry entry : state.entries()) {
-                        for (PartRef part : TraceState.parts(entry.spine())) {
-                            findings.read(1, part.sizeBytes());
-                            BatchFile file = new BatchFile(batches, pager, part);
-                            try {
-                                BatchFileCheck.verify(file, findings::damage);
-                            } finally {
-                                file.release(false);
+                        for (HollowBatch batch : entry.spine().snapshot()) {
+                            for (Run run : batch.runs()) {
+                                verify(run, batches, pager, findings);
                             }
                         }
                     }
                 },
                 problems);
+    }
+
+    private static void verify(
+            Run run, BatchFolder batches, Pager pager, StoreCheck.Findings findings) {
+        List<BatchFile> files = new ArrayList<>();
+        try {
+            boolean whole = true;
+            for (PartRef part : run.parts()) {
+                findings.read(1, part.sizeBytes());
+                BatchFile file = new BatchFile(batches, pager, part);
+                files.add(file);
+                whole &= BatchFileCheck.verify(file, findings::damage);
+            }
+            if (whole) {
+                BatchFileCheck.verifyOrder(files, findings::damage);
+            }
+        } finally {
+            BatchFile.releaseAll(files, false);
+        }
     }
 
     void checkOpen() {

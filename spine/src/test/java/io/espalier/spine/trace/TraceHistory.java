@@ -57,6 +57,10 @@ final class TraceHistory {
     private final NativeMemory memory;
     private final Pager pager;
     final TraceStoreOptions options;
+
+    /** Of every second history runs are in many files, as large ones are. */
+    private final long partBytesMin;
+
     private final StoreDirectory.Options directoryOptions;
     private final HistoryReaders readers;
     private final HistoryOutsiders outsiders;
@@ -97,6 +101,8 @@ final class TraceHistory {
                                 random.nextBoolean() ? 0 : random.nextInt(200_000))
                         .withRunsMax(3 + random.nextInt(6))
                         .withCompactorWaitMillis(random.nextInt(2) * 300);
+        this.partBytesMin =
+                random.nextBoolean() ? Long.MAX_VALUE >> 4 : 1L << random.nextInt(13);
         this.directoryOptions =
                 new StoreDirectory.Options(2000 + random.nextInt(8000), () -> new UUID(seed, seed));
         this.readers = new HistoryReaders(this, random, tally);
@@ -164,6 +170,7 @@ final class TraceHistory {
     }
 
     void open() {
+        clock.whileWaiting(this::whileWaiting);
         opened(open(Mode.OPEN_OR_CREATE));
         if (random.nextBoolean()) {
             compaction.begin();
@@ -172,6 +179,7 @@ final class TraceHistory {
 
     private void opened(TraceStore current) {
         store = current;
+        current.compaction().setPartBytesMin(partBytesMin);
         everOpened = true;
         rot.opened();
         // what may have happened is known now
@@ -507,7 +515,7 @@ final class TraceHistory {
         for (String name : store().names()) {
             try (TraceSnapshot snapshot = store().find(name).orElseThrow().snapshot()) {
                 parts += snapshot.parts().size();
-                assertTrue(snapshot.parts().size() <= 1);
+                assertTrue(snapshot.runs().size() <= 1);
             }
         }
         long files = disk.files().stream().filter(name -> name.startsWith("batches/")).count();
