@@ -29,7 +29,9 @@ public sealed interface Replaced {
     }
 
     /**
-     * Some of the runs of one batch: compaction in steps under a bound of memory.
+     * Some of the runs of one batch: compaction in steps under a bound of memory. What comes for
+     * runs that lie side by side takes their place among the others, so that runs stay in the order
+     * of their times; otherwise it comes last.
      *
      * @param partId the batch that lists the runs
      * @param runs the runs that were read

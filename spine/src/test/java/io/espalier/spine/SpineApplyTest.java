@@ -168,6 +168,22 @@ class SpineApplyTest {
     }
 
     @Test
+    void runsThatLieSideBySideAreReplacedInTheirPlace() {
+        // Fails when runs are no longer in the order of their times, which says what is newer.
+        Spine spine = spineOf(batch(0, 1, a, b, c), batch(1, 2, 1000));
+        Run first = run(20);
+        SpineId id = new SpineId(0, 1);
+        Replaced older = new Replaced.Runs(id, Set.of(a.id(), b.id()));
+        assertEquals(ApplyResult.EXACT, spine.apply(result(older, batch(0, 1, first))));
+        assertEquals(List.of(first.id(), c.id()), runsOf(spine.snapshot().getFirst()));
+        Run second = run(1);
+        Run third = run(2);
+        Replaced oldest = new Replaced.Runs(id, Set.of(first.id()));
+        assertEquals(ApplyResult.EXACT, spine.apply(result(oldest, batch(0, 1, second, third))));
+        assertEquals(List.of(second.id(), third.id(), c.id()), runsOf(spine.snapshot().getFirst()));
+    }
+
+    @Test
     void aPartialResultWithoutItsRunsMatchesNothing() {
         // Fails when an empty set, an unknown run, a wrong part or another span of time gets
         // through (S16).

@@ -9,7 +9,16 @@ final class CompactionCounters {
 
     final LongAdder claims = new LongAdder();
     final LongAdder pieces = new LongAdder();
+
+    /** Parts that became parts of another run as they are. */
     final LongAdder moved = new LongAdder();
+
+    /** Ranges of keys that were done, and their files let go, before the whole was. */
+    final LongAdder ranges = new LongAdder();
+
+    /** Runs that were written anew in files that end where those of a large run do. */
+    final LongAdder cut = new LongAdder();
+
     final LongAdder applied = new LongAdder();
     final LongAdder refused = new LongAdder();
     final LongAdder retries = new LongAdder();

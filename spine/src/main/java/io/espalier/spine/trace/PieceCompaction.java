@@ -210,6 +210,7 @@ final class PieceCompaction implements AutoCloseable {
         if (!apply(gone, description, made, partsOf(merged), parts, claim)) {
             return false;
         }
+        source.counters().cut.add(merged.size());
         replace(runs, merged, made);
         List<Run> inBatch = made;
         if (segment.some().isPresent()) {
@@ -331,6 +332,9 @@ final class PieceCompaction implements AutoCloseable {
                     return false;
                 }
                 told = false;
+                if (!last) {
+                    source.counters().ranges.increment();
+                }
                 runs.clear();
                 runs.addAll(now);
                 letGo(passed);

@@ -84,9 +84,8 @@ final class RunWriter implements ImageSink, AutoCloseable {
     public void accept(Lease image, TrieView view) {
         boolean passed = false;
         try {
-            endIfFull(view);
-            long from = 0;
             long keyCount = view.keyCount();
+            long from = endIfFull(view);
             Column cutKeys = cuts.column();
             while (nextCut < cutKeys.count()) {
                 long to = endAt(view.keys(), from, keyCount, cutKeys, nextCut);
@@ -119,10 +118,20 @@ final class RunWriter implements ImageSink, AutoCloseable {
         return found < to && Column.compare(keys, found, cutKeys, cut) == 0 ? found + 1 : found;
     }
 
-    private void endIfFull(TrieView view) {
-        if (full && Column.compare(lastKey.column(), 0, view.keys(), 0) != 0) {
-            end();
+    /** Ends a file that is large enough as soon as its last key does; where the next one starts. */
+    private long endIfFull(TrieView view) {
+        if (!full) {
+            return 0;
         }
+        boolean goesOn = Column.compare(lastKey.column(), 0, view.keys(), 0) == 0;
+        if (goesOn && view.keyCount() == 1) {
+            return 0;
+        }
+        if (goesOn) {
+            copy(view, 0, 1);
+        }
+        end();
+        return goesOn ? 1 : 0;
     }
 
     /** Before a chunk is handed over: whether the file will be large enough with it. */

@@ -34,10 +34,14 @@
  * docs/format.md} draws; {@link io.espalier.spine.trace.StoreException} for what can go wrong.
  *
  * <p>Compaction is beside the store: {@code CompactionSource} is all that it asks of it, {@code
- * CompactionPlan} cuts a request into pieces that fit into memory, {@code CompactionJob} merges,
- * {@code Compactor} does so on a thread of the store, {@code Settling} says when a store that
- * nobody writes to has few enough runs; {@link io.espalier.spine.trace.ExternalCompaction} hands
- * {@link io.espalier.spine.trace.CompactionRequest}s out to {@link
+ * CompactionPlan} cuts a request into pieces that fit into memory, {@code PieceCompaction} does one
+ * of them, a range of keys at a time ({@code KeyRanges} says what overlaps, {@code CompactionSteps}
+ * what is done together, {@code Alignment} what is in the way), {@code CompactionJob} merges,
+ * {@code RunWriter} writes a run in files one behind the other, which {@code BatchFileChain} reads
+ * as one, {@code Compactor} does all that on a thread of the store, {@code Settling} says when a
+ * store that nobody writes to has few enough runs; {@link
+ * io.espalier.spine.trace.ExternalCompaction} hands {@link
+ * io.espalier.spine.trace.CompactionRequest}s out to {@link
  * io.espalier.spine.trace.CompactionWorker}s anywhere.
  *
  * <p>No type here opens a file except through {@link io.espalier.spine.disk.Disk}.

@@ -192,6 +192,12 @@ final class HistoryCompaction {
         }
     }
 
+    void tally(CompactionCounters counters) {
+        tally.add("part moved as it is", counters.moved.sum());
+        tally.add("range of keys done before the last", counters.ranges.sum());
+        tally.add("run cut for another", counters.cut.sum());
+    }
+
     void tally(CompactionStats stats) {
         tally.add("compaction applied", stats.applied());
         tally.add("compaction refused", stats.refused());

@@ -2,16 +2,22 @@ package io.espalier.spine.trace;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.espalier.columnar.AsOfCursor;
 import io.espalier.columnar.ChainBuilder;
 import io.espalier.columnar.Column;
+import io.espalier.columnar.ColumnBuilder;
+import io.espalier.columnar.ColumnType;
+import io.espalier.columnar.LatestValues;
 import io.espalier.memory.Layouts;
 import io.espalier.memory.NativeBuffer;
 import io.espalier.memory.NativeMemory;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -88,6 +94,47 @@ final class Rows {
                 string(cursor.keys(), cursor.key());
                 string(cursor.vals(), cursor.val());
                 rows++;
+            }
+        }
+        return rows;
+    }
+
+    /** The same by looking the keys up, of a trace in which a key has one val at most. */
+    static Map<String, String> lookUp(
+            NativeMemory memory, TraceSnapshot snapshot, Collection<String> keys, long asOf) {
+        Map<String, String> rows = new TreeMap<>();
+        try (LatestValues latest = new LatestValues(memory);
+                ColumnBuilder probes = ColumnBuilder.distinct(memory, ColumnType.BYTES)) {
+            List<String> sorted = List.copyOf(new TreeSet<>(keys));
+            for (String key : sorted) {
+                byte[] bytes = key.getBytes(StandardCharsets.UTF_8);
+                probes.append(bytes, 0, bytes.length);
+            }
+            assertTrue(snapshot.read(latest, probes.column(), asOf, Long.MAX_VALUE));
+            for (int i = 0; i < sorted.size(); i++) {
+                if (latest.isPresent(i)) {
+                    rows.put(
+                            sorted.get(i),
+                            string(latest.segment(), latest.offsetOf(i), latest.sizeOf(i)));
+                }
+            }
+        }
+        return rows;
+    }
+
+    /** The same by a scan, in either direction. */
+    static Map<String, String> scan(TraceSnapshot snapshot, long asOf, boolean descending) {
+        TreeMap<String, String> rows = new TreeMap<>();
+        try (TraceScan scan = snapshot.scan(null, null, asOf, descending)) {
+            while (scan.next()) {
+                assertEquals(1, scan.sum());
+                String key = string(scan.segment(), scan.keyOffset(), scan.keySize());
+                if (!rows.isEmpty()) {
+                    String before = descending ? rows.firstKey() : rows.lastKey();
+                    assertEquals(descending, key.compareTo(before) < 0, key);
+                }
+                String val = string(scan.segment(), scan.valOffset(), scan.valSize());
+                assertNull(rows.put(key, val), key);
             }
         }
         return rows;

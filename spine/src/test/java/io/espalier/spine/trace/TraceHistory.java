@@ -62,6 +62,7 @@ final class TraceHistory {
     private final long partBytesMin;
 
     private final StoreDirectory.Options directoryOptions;
+    private final List<String> allKeys = new ArrayList<>();
     private final HistoryReaders readers;
     private final HistoryOutsiders outsiders;
     private final HistoryCompaction compaction;
@@ -101,10 +102,12 @@ final class TraceHistory {
                                 random.nextBoolean() ? 0 : random.nextInt(200_000))
                         .withRunsMax(3 + random.nextInt(6))
                         .withCompactorWaitMillis(random.nextInt(2) * 300);
-        this.partBytesMin =
-                random.nextBoolean() ? Long.MAX_VALUE >> 4 : 1L << random.nextInt(13);
+        this.partBytesMin = random.nextBoolean() ? Long.MAX_VALUE >> 4 : 1L << random.nextInt(13);
         this.directoryOptions =
                 new StoreDirectory.Options(2000 + random.nextInt(8000), () -> new UUID(seed, seed));
+        for (int i = 0; i < size.keys; i++) {
+            allKeys.add("k" + i);
+        }
         this.readers = new HistoryReaders(this, random, tally);
         this.outsiders = new HistoryOutsiders(this, pager, random, tally);
         this.compaction = new HistoryCompaction(this, readers, outsiders, random, tally);
@@ -170,7 +173,6 @@ final class TraceHistory {
     }
 
     void open() {
-        clock.whileWaiting(this::whileWaiting);
         opened(open(Mode.OPEN_OR_CREATE));
         if (random.nextBoolean()) {
             compaction.begin();
@@ -234,10 +236,15 @@ final class TraceHistory {
     }
 
     void checkAsOf(TraceSnapshot snapshot, int trace, long epoch) {
-        assertEquals(
-                expected(epoch).traces().get(trace),
-                Rows.read(memory, snapshot, epoch),
-                () -> name(trace) + " as of " + epoch);
+        Map<String, String> expected = expected(epoch).traces().get(trace);
+        Map<String, String> found =
+                switch (random.nextInt(4)) {
+                    case 0 -> Rows.lookUp(memory, snapshot, allKeys, epoch);
+                    case 1 -> Rows.scan(snapshot, epoch, false);
+                    case 2 -> Rows.scan(snapshot, epoch, true);
+                    default -> Rows.read(memory, snapshot, epoch);
+                };
+        assertEquals(expected, found, () -> name(trace) + " as of " + epoch);
     }
 
     private State expected(long epoch) {
@@ -443,6 +450,7 @@ final class TraceHistory {
             shutOut.clear();
             if (current != null) {
                 compaction.tally(current.compactionStats());
+                compaction.tally(current.compaction().counters());
                 current.close();
             }
         } finally {
