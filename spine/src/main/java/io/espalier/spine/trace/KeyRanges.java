@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
-import java.util.TreeMap;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -104,32 +104,32 @@ final class KeyRanges {
      * @param lasts the last key of each
      */
     static List<Extent> place(byte[][] @Nullable [] firsts, byte[][][] lasts) {
-        TreeMap<byte[], Integer> places = new TreeMap<>(ORDER);
+        TreeSet<byte[]> distinct = new TreeSet<>(ORDER);
         for (int run = 0; run < lasts.length; run++) {
             for (int part = 0; part < lasts[run].length; part++) {
-                places.put(lasts[run][part], 0);
+                distinct.add(lasts[run][part]);
                 if (firsts[run][part] != null) {
-                    places.put(firsts[run][part], 0);
+                    distinct.add(firsts[run][part]);
                 }
             }
         }
-        // a key is at an odd place, so that there is one between it and the key before
-        int next = 1;
-        for (var place : places.entrySet()) {
-            place.setValue(next);
-            next += 2;
-        }
+        byte[][] sorted = distinct.toArray(byte[][]::new);
         List<Extent> extents = new ArrayList<>();
         for (int run = 0; run < lasts.length; run++) {
             int after = -1;
             for (int part = 0; part < lasts[run].length; part++) {
                 byte[] first = firsts[run][part];
-                int from = first == null ? after : places.get(first) - 1;
-                int last = places.get(lasts[run][part]);
+                int from = first == null ? after : placeOf(first, sorted) - 1;
+                int last = placeOf(lasts[run][part], sorted);
                 extents.add(new Extent(run, part, from, last));
                 after = last;
             }
         }
         return extents;
+    }
+
+    /** A key is at an odd place, so that there is one between it and the key before. */
+    private static int placeOf(byte[] key, byte[][] sorted) {
+        return 2 * Arrays.binarySearch(sorted, key, ORDER) + 1;
     }
 }

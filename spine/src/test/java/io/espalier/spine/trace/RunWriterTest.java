@@ -26,6 +26,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
+import java.util.NavigableSet;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -59,10 +61,10 @@ class RunWriterTest {
     }
 
     /** Rows in the order of their keys; some keys have many vals, so that they fill chunks. */
-    private static TreeMap<String, TreeSet<String>> rows(Random random) {
-        TreeMap<String, TreeSet<String>> rows = new TreeMap<>();
+    private static NavigableMap<String, NavigableSet<String>> rows(Random random) {
+        NavigableMap<String, NavigableSet<String>> rows = new TreeMap<>();
         for (int i = random.nextInt(60); i >= 0; i--) {
-            TreeSet<String> vals =
+            NavigableSet<String> vals =
                     rows.computeIfAbsent("k" + random.nextInt(90), k -> new TreeSet<>());
             for (int j = random.nextInt(10) == 0 ? random.nextInt(80) : 0; j >= 0; j--) {
                 vals.add(Rows.text("v" + random.nextInt(500), random.nextInt(20)));
@@ -81,7 +83,8 @@ class RunWriterTest {
                 cuts.stream().map(cut -> cut.getBytes(StandardCharsets.UTF_8)).toList());
     }
 
-    private void append(RunWriter writer, long chunkBytes, TreeMap<String, TreeSet<String>> rows) {
+    private void append(
+            RunWriter writer, long chunkBytes, NavigableMap<String, NavigableSet<String>> rows) {
         try (ChainBuilder chain =
                 new ChainBuilder(
                         new TrieBuilder(memory, TrieType.BYTES_TO_BYTES), chunkBytes, writer)) {
@@ -118,7 +121,7 @@ class RunWriterTest {
                 Pager pager =
                         Pager.open(memory, MemoryBudget.unlimited(), PagerOptions.in(folder))) {
             for (int round = 0; round < ROUNDS; round++) {
-                TreeMap<String, TreeSet<String>> rows = rows(random);
+                NavigableMap<String, NavigableSet<String>> rows = rows(random);
                 List<String> expected = new ArrayList<>();
                 rows.forEach((key, vals) -> vals.forEach(val -> expected.add(key + "=" + val)));
                 TreeSet<String> cuts = new TreeSet<>();
@@ -153,7 +156,10 @@ class RunWriterTest {
     }
 
     private void checkEnds(
-            List<BatchFile> files, TreeSet<String> cuts, long partBytes, List<String> expected) {
+            List<BatchFile> files,
+            NavigableSet<String> cuts,
+            long partBytes,
+            List<String> expected) {
         List<Damage> damages = new ArrayList<>();
         files.forEach(file -> assertTrue(BatchFileCheck.verify(file, damages::add)));
         BatchFileCheck.verifyOrder(files, damages::add);
@@ -182,12 +188,13 @@ class RunWriterTest {
     }
 
     /** Looks keys up by seeking, by filters, and by both. */
-    private void checkReads(StoredRun run, TreeMap<String, TreeSet<String>> rows, Random random) {
+    private void checkReads(
+            StoredRun run, NavigableMap<String, NavigableSet<String>> rows, Random random) {
         Map<String, String> single = new TreeMap<>();
         TreeSet<String> asked = new TreeSet<>();
         for (int i = random.nextInt(30); i >= 0; i--) {
             String key = "k" + random.nextInt(100) + (random.nextInt(4) == 0 ? "x" : "");
-            TreeSet<String> vals = rows.get(key);
+            NavigableSet<String> vals = rows.get(key);
             if (vals == null || vals.size() == 1) {
                 asked.add(key);
                 if (vals != null) {
@@ -245,7 +252,7 @@ class RunWriterTest {
     @Test
     void whatWasFinishedIsKnownWhenTheNextFileFails() {
         // fails if files are left behind that nobody deletes
-        TreeMap<String, TreeSet<String>> rows = new TreeMap<>();
+        NavigableMap<String, NavigableSet<String>> rows = new TreeMap<>();
         for (int i = 0; i < 200; i++) {
             rows.computeIfAbsent("k" + (1000 + i), k -> new TreeSet<>()).add("v");
         }
