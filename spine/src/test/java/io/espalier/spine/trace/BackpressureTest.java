@@ -5,22 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.espalier.columnar.ChainBuilder;
-import io.espalier.memory.MemoryBudget;
-import io.espalier.memory.NativeMemory;
-import io.espalier.pager.Pager;
-import io.espalier.pager.PagerOptions;
-import io.espalier.spine.disk.SimulatedDisk;
 import io.espalier.spine.trace.ExternalCompaction.Answer;
 import io.espalier.spine.trace.StoreDirectory.Mode;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** Who is held back by what, and for how long, on a clock that a test moves. */
 class BackpressureTest {
@@ -38,82 +28,16 @@ class BackpressureTest {
                     .withRunsMax(RUNS_MAX)
                     .withCompactorWaitMillis(WAIT_MILLIS);
 
-    @TempDir Path folder = Path.of("");
-
-    private SimulatedDisk disk = new SimulatedDisk(6);
     private final SimulatedClock clock = new SimulatedClock();
-    private int attempts;
-    private NativeMemory memory = NativeMemory.open();
-    private Pager pager = Pager.open(memory, MemoryBudget.unlimited(), PagerOptions.in(folder));
 
-    @BeforeEach
-    void open() {
-        pager.close();
-        memory.close();
-        memory = NativeMemory.open(NativeMemory.Options.defaults().withDebug(true));
-        pager = Pager.open(memory, MemoryBudget.unlimited(), PagerOptions.in(folder));
-    }
-
-    @AfterEach
-    void close() {
-        assertEquals(0, memory.stats().leases());
-        pager.close();
-        memory.close();
-    }
-
-    private TraceStore open(TraceStoreOptions options) {
-        return TraceStore.open(
-                disk,
-                Mode.OPEN_OR_CREATE,
-                pager,
-                options,
-                StoreDirectory.Options.defaults(),
-                clock);
-    }
-
-    private Commit prepare(TraceStore store, int rows) {
-        return prepare(store, "a", rows);
-    }
-
-    private Commit prepare(TraceStore store, String trace, int rows) {
-        long epoch = store.upper();
-        Commit commit = store.begin();
-        ChainBuilder out = commit.writer(store.findOrCreate(trace));
-        for (int i = 0; i < rows; i++) {
-            String key = Long.toString(1_000_000_000_000L + i * 100_000L + epoch);
-            Rows.append(memory, out, key, "v", epoch, 1);
-        }
-        return commit;
-    }
+    @RegisterExtension final SimulatedStores stores = SimulatedStores.of(6, clock);
 
     private void commit(TraceStore store) {
-        commit(store, 1);
-    }
-
-    private void commit(TraceStore store, int rows) {
-        commit(store, "a", rows);
-    }
-
-    private void commit(TraceStore store, String trace, int rows) {
-        try (Commit commit = prepare(store, trace, rows)) {
-            commit.commit(store.upper());
-        }
+        stores.commit(store, "a", 1);
     }
 
     private static Trace trace(TraceStore store) {
         return store.find("a").orElseThrow();
-    }
-
-    /** What others do who compact: ask, work, answer. */
-    private boolean compactOutside(TraceStore store) {
-        Optional<CompactionRequest> request = store.externalCompaction().next();
-        request.ifPresent(r -> assertEquals(Answer.APPLIED, answer(store, r)));
-        return request.isPresent();
-    }
-
-    private Answer answer(TraceStore store, CompactionRequest request) {
-        return store.externalCompaction()
-                .answer(CompactionWorker.answer(disk, request, pager, "a" + attempts++));
     }
 
     // ---- when others compact ------------------------------------------------------------------
@@ -121,7 +45,7 @@ class BackpressureTest {
     @Test
     void commitsGetSlowerRunByRunAndThenAreRefusedIfNobodyCompacts() {
         // fails if runs pile up without limit where the store itself does not compact
-        try (TraceStore store = open(OPTIONS)) {
+        try (TraceStore store = stores.open(OPTIONS)) {
             for (int i = 0; i < RUNS_EASY; i++) {
                 commit(store);
             }
@@ -134,7 +58,7 @@ class BackpressureTest {
             assertEquals(RUNS_MAX + 1, trace(store).runCount());
             long upper = store.upper();
             long startNanos = clock.nanos();
-            try (Commit commit = prepare(store, 1)) {
+            try (Commit commit = stores.prepare(store, "a", 1)) {
                 StoreException.Behind e =
                         assertThrows(StoreException.Behind.class, () -> commit.commit(upper));
                 assertEquals(
@@ -151,7 +75,7 @@ class BackpressureTest {
                 store.compact();
                 commit.commit(upper);
             }
-            assertEquals(upper, Rows.scan(memory, trace(store)));
+            assertEquals(upper, Rows.scan(stores.memory(), trace(store)));
             assertEquals(2, trace(store).runCount());
         }
     }
@@ -159,19 +83,19 @@ class BackpressureTest {
     @Test
     void aCommitGoesOnAsSoonAsSomebodyCompacts() {
         // fails if it waits for longer than it has to, or is refused although somebody came
-        try (TraceStore store = open(OPTIONS)) {
+        try (TraceStore store = stores.open(OPTIONS)) {
             for (int i = 0; i <= RUNS_MAX; i++) {
                 commit(store);
             }
             long startNanos = clock.nanos();
-            clock.whileWaiting(() -> assertTrue(compactOutside(store)));
+            clock.whileWaiting(() -> assertTrue(stores.compactOutside(store)));
             commit(store);
             clock.whileWaiting(() -> {});
             assertEquals(1, clock.waits());
             // the wait of this clock is all of what was asked for
             assertTrue(clock.nanos() - startNanos <= (WAIT_MILLIS + 10) * 1_000_000);
             assertTrue(trace(store).runCount() <= RUNS_MAX);
-            assertEquals(RUNS_MAX + 2, Rows.scan(memory, trace(store)));
+            assertEquals(RUNS_MAX + 2, Rows.scan(stores.memory(), trace(store)));
         }
     }
 
@@ -179,7 +103,7 @@ class BackpressureTest {
     void whoIsAtWorkIsWaitedForAsLongAsTheLeaseLasts() {
         // fails if commits are refused while a slow worker works, or are not when it has vanished
         long leaseMillis = 50_000;
-        try (TraceStore store = open(OPTIONS.withCompactionLeaseMillis(leaseMillis))) {
+        try (TraceStore store = stores.open(OPTIONS.withCompactionLeaseMillis(leaseMillis))) {
             for (int i = 0; i <= RUNS_MAX; i++) {
                 commit(store);
             }
@@ -187,7 +111,7 @@ class BackpressureTest {
             long startMillis = clock.millis();
             clock.whileWaiting(() -> {
                 if (clock.millis() - startMillis > leaseMillis / 2) {
-                    assertEquals(Answer.APPLIED, answer(store, slow));
+                    assertEquals(Answer.APPLIED, stores.answer(store, slow));
                     clock.whileWaiting(() -> {});
                 }
             });
@@ -200,7 +124,7 @@ class BackpressureTest {
             assertTrue(store.externalCompaction().next().isPresent());
             long vanishedMillis = clock.millis();
             long upper = store.upper();
-            try (Commit commit = prepare(store, 1)) {
+            try (Commit commit = stores.prepare(store, "a", 1)) {
                 assertThrows(StoreException.Behind.class, () -> commit.commit(upper));
             }
             long waited = clock.millis() - vanishedMillis;
@@ -212,12 +136,12 @@ class BackpressureTest {
     @Test
     void whoHasNoPatienceWaitsForThoseAtWorkAllTheSame() {
         // fails if a commit is refused although somebody is just compacting
-        try (TraceStore store = open(OPTIONS.withCompactorWaitMillis(0))) {
+        try (TraceStore store = stores.open(OPTIONS.withCompactorWaitMillis(0))) {
             while (store.upper() <= RUNS_MAX + 1) {
                 commit(store);
             }
             CompactionRequest request = store.externalCompaction().next().orElseThrow();
-            clock.whileWaiting(() -> assertEquals(Answer.APPLIED, answer(store, request)));
+            clock.whileWaiting(() -> assertEquals(Answer.APPLIED, stores.answer(store, request)));
             commit(store);
             assertEquals(1, clock.waits());
         }
@@ -226,14 +150,14 @@ class BackpressureTest {
     @Test
     void aCommitIsNotRefusedAsLongAsRunsGetFewer() {
         // fails if who compacts little by little is taken for nobody
-        try (TraceStore store = open(OPTIONS.withRunsMax(1000))) {
+        try (TraceStore store = stores.open(OPTIONS.withRunsMax(1000))) {
             while (store.upper() <= 2 * RUNS_MAX) {
                 commit(store);
             }
         }
         // two runs at a time
-        try (TraceStore store = open(OPTIONS.withCompactionMemoryBytes(0))) {
-            clock.whileWaiting(() -> assertTrue(compactOutside(store)));
+        try (TraceStore store = stores.open(OPTIONS.withCompactionMemoryBytes(0))) {
+            clock.whileWaiting(() -> assertTrue(stores.compactOutside(store)));
             commit(store);
             assertTrue(clock.waits() > RUNS_MAX / 2);
             assertEquals(RUNS_MAX + 1, trace(store).runCount());
@@ -245,16 +169,16 @@ class BackpressureTest {
         // fails if whoever wants to end a writer has to wait for others, or the interrupt is lost
         try (TraceStore store =
                 TraceStore.open(
-                        disk,
+                        stores.disk(),
                         Mode.CREATE,
-                        pager,
+                        stores.pager(),
                         OPTIONS.withCompactorWaitMillis(3_600_000),
                         StoreDirectory.Options.defaults())) {
             while (store.upper() <= RUNS_MAX + 1) {
                 commit(store);
             }
             long upper = store.upper();
-            try (Commit commit = prepare(store, 1)) {
+            try (Commit commit = stores.prepare(store, "a", 1)) {
                 Thread.currentThread().interrupt();
                 assertThrows(StoreException.Behind.class, () -> commit.commit(upper));
                 assertTrue(Thread.interrupted());
@@ -266,7 +190,7 @@ class BackpressureTest {
     @Test
     void withoutALimitNothingIsHeldBack() {
         // fails if there is no way to let runs pile up, as for those who compact once at the end
-        try (TraceStore store = open(OPTIONS.withRunsMax(Integer.MAX_VALUE))) {
+        try (TraceStore store = stores.open(OPTIONS.withRunsMax(Integer.MAX_VALUE))) {
             for (int i = 0; i < 3 * RUNS_MAX; i++) {
                 commit(store);
             }
@@ -278,14 +202,14 @@ class BackpressureTest {
     @Test
     void aLimitThatCompactionCannotReachHoldsNobodyBack() {
         // fails if a limit below what a spine leaves uncompacted stops all writing
-        try (TraceStore store = open(OPTIONS.withRunsMax(1).withCompactorWaitMillis(0))) {
+        try (TraceStore store = stores.open(OPTIONS.withRunsMax(1).withCompactorWaitMillis(0))) {
             for (int i = 0; i < 50; i++) {
-                while (compactOutside(store)) {
+                while (stores.compactOutside(store)) {
                     // until nothing is asked for
                 }
                 commit(store);
             }
-            assertEquals(50, Rows.scan(memory, trace(store)));
+            assertEquals(50, Rows.scan(stores.memory(), trace(store)));
         }
     }
 
@@ -294,7 +218,7 @@ class BackpressureTest {
     @Test
     void commitsWaitForTheOwnCompactorOnceTheLimitIsPassed() {
         // fails if they do not, or go on waiting when there are few runs again
-        try (TraceStore store = open(OPTIONS)) {
+        try (TraceStore store = stores.open(OPTIONS)) {
             store.compactor().startStepwise();
             for (int i = 0; i <= RUNS_MAX; i++) {
                 assertEquals(0, clock.waits());
@@ -307,14 +231,14 @@ class BackpressureTest {
             assertTrue(trace(store).runCount() <= RUNS_MAX);
             long excess = RUNS_MAX + 1 - RUNS_EASY;
             assertEquals(excess * (excess + 1) / 2 * 200_000, clock.pausedNanos());
-            assertEquals(RUNS_MAX + 1, Rows.scan(memory, trace(store)));
+            assertEquals(RUNS_MAX + 1, Rows.scan(stores.memory(), trace(store)));
         }
     }
 
     @Test
     void noCommitPausesForLongerThanSixMilliseconds() {
         // fails if the pause grows with each run, however many there are
-        try (TraceStore store = open(OPTIONS.withRunsMax(1000))) {
+        try (TraceStore store = stores.open(OPTIONS.withRunsMax(1000))) {
             long before = 0;
             for (int i = 0; i < 416 + 60; i++) {
                 before = clock.pausedNanos();
@@ -329,11 +253,11 @@ class BackpressureTest {
     /** Small compactions that a large one paused for, before each of its steps. */
     private List<Long> interruptions(long smallNanos, long stepNanos, boolean somebodyWaits) {
         List<Long> before = new ArrayList<>();
-        disk = new SimulatedDisk(7);
+        stores.newDisk(7);
         TraceStoreOptions options = OPTIONS.withChunkBytes(1 << 12);
-        try (TraceStore store = open(options.withRunsMax(somebodyWaits ? 3 : 1000))) {
+        try (TraceStore store = stores.open(options.withRunsMax(somebodyWaits ? 3 : 1000))) {
             for (int i = 0; i < 3; i++) {
-                commit(store, "large", 2000);
+                stores.commit(store, "large", 2000);
             }
             Compactor compactor = store.compactor();
             compactor.startStepwise();
@@ -351,9 +275,9 @@ class BackpressureTest {
                 small[0] = 0;
                 // there are always more, which nobody waits for
                 for (int i = 0; i < 2; i++) {
-                    commit(store, "small" + before.size() + "-" + i, 1);
-                    commit(store, "small" + before.size() + "-" + i, 1);
-                    commit(store, "small" + before.size() + "-" + i, 1);
+                    stores.commit(store, "small" + before.size() + "-" + i, 1);
+                    stores.commit(store, "small" + before.size() + "-" + i, 1);
+                    stores.commit(store, "small" + before.size() + "-" + i, 1);
                 }
             });
             if (somebodyWaits) {
@@ -362,7 +286,7 @@ class BackpressureTest {
                     assertFalse(turned[0]);
                     turned[0] = compactor.turn();
                 });
-                commit(store, "large", 1);
+                stores.commit(store, "large", 1);
                 assertTrue(turned[0]);
             } else {
                 assertTrue(compactor.turn());

@@ -4,20 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.espalier.columnar.ChainBuilder;
-import io.espalier.memory.MemoryBudget;
-import io.espalier.memory.NativeMemory;
-import io.espalier.pager.Pager;
-import io.espalier.pager.PagerOptions;
 import io.espalier.spine.MergeRequest;
 import io.espalier.spine.Spine;
-import io.espalier.spine.disk.SimulatedDisk;
-import io.espalier.spine.trace.StoreDirectory.Mode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLong;
@@ -25,12 +17,13 @@ import java.util.function.BooleanSupplier;
 import jdk.jfr.Recording;
 import jdk.jfr.consumer.RecordedEvent;
 import jdk.jfr.consumer.RecordingFile;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Compaction within a bound of memory, its claims, what failed, and who waits for whom. */
+/**
+ * Compaction within a bound of stores.memory(), its claims, what failed, and who waits for whom.
+ */
 class CompactorTest {
 
     private static final TraceStoreOptions BY_HAND =
@@ -44,37 +37,9 @@ class CompactorTest {
     private static final TraceStoreOptions RUNNING =
             BY_HAND.withCompaction(true).withCompactionLeaseMillis(8);
 
-    @TempDir Path folder = Path.of("");
-
-    private final SimulatedDisk disk = new SimulatedDisk(5);
     private final AtomicLong clock = new AtomicLong(1_000_000);
-    private NativeMemory memory = NativeMemory.open();
-    private Pager pager = Pager.open(memory, MemoryBudget.unlimited(), PagerOptions.in(folder));
 
-    @BeforeEach
-    void open() {
-        pager.close();
-        memory.close();
-        memory = NativeMemory.open(NativeMemory.Options.defaults().withDebug(true));
-        pager = Pager.open(memory, MemoryBudget.unlimited(), PagerOptions.in(folder));
-    }
-
-    @AfterEach
-    void close() {
-        assertEquals(0, memory.stats().leases());
-        pager.close();
-        memory.close();
-    }
-
-    private TraceStore open(TraceStoreOptions options) {
-        return TraceStore.open(
-                disk,
-                Mode.OPEN_OR_CREATE,
-                pager,
-                options,
-                StoreDirectory.Options.defaults(),
-                clock::get);
-    }
+    @RegisterExtension final SimulatedStores stores = SimulatedStores.of(5, clock::get);
 
     /** Adds one row that no other epoch has. */
     private void commit(TraceStore store) {
@@ -82,25 +47,17 @@ class CompactorTest {
     }
 
     private void commit(TraceStore store, int rows) {
-        long epoch = store.upper();
-        try (Commit commit = store.begin()) {
-            ChainBuilder out = commit.writer(store.findOrCreate("a"));
-            for (int i = 0; i < rows; i++) {
-                String key = String.format(Locale.ROOT, "%07d-%05d", i, epoch);
-                Rows.append(memory, out, key, "v" + epoch, epoch, 1);
-            }
-            commit.commit(epoch);
-        }
+        stores.commit(store, "a", rows);
     }
 
     private Map<String, String> rows(TraceStore store) {
-        return Rows.read(memory, store.find("a").orElseThrow(), store.upper() - 1);
+        return Rows.read(stores.memory(), store.find("a").orElseThrow(), store.upper() - 1);
     }
 
     private static Map<String, String> expected(long epochs) {
         Map<String, String> rows = new TreeMap<>();
         for (long epoch = 1; epoch <= epochs; epoch++) {
-            rows.put(String.format(Locale.ROOT, "%07d-%05d", 0, epoch), "v" + epoch);
+            rows.put(SimulatedStores.key(epoch, 0), "v" + epoch);
         }
         return rows;
     }
@@ -114,7 +71,7 @@ class CompactorTest {
     @Test
     void withoutAnyMemoryTwoRunsAtATimeBecomeOneInTheEnd() {
         // fails if the bound is not kept, or stops compaction, or a piece loses what another has
-        try (TraceStore store = open(BY_HAND.withCompactionMemoryBytes(0))) {
+        try (TraceStore store = stores.open(BY_HAND.withCompactionMemoryBytes(0))) {
             for (int i = 0; i < 9; i++) {
                 commit(store);
             }
@@ -127,17 +84,21 @@ class CompactorTest {
             assertEquals(8, stats.memoryViolations());
             assertEquals(8, stats.pieces());
         }
-        try (TraceStore store = open(BY_HAND)) {
+        try (TraceStore store = stores.open(BY_HAND)) {
             assertEquals(expected(9), rows(store));
             assertEquals(
-                    1, disk.files().stream().filter(name -> name.startsWith("batches/")).count());
+                    1,
+                    stores.disk().files().stream()
+                            .filter(name -> name.startsWith("batches/"))
+                            .count());
         }
     }
 
     @Test
     void aBoundThatHoldsAllRunsTakesOnePiece() {
         // fails if runs are counted as more than their largest chunk
-        try (TraceStore store = open(BY_HAND.withCompactionMemoryBytes(9 * (20_000L + 800)))) {
+        try (TraceStore store =
+                stores.open(BY_HAND.withCompactionMemoryBytes(9 * (20_000L + 800)))) {
             for (int i = 0; i < 9; i++) {
                 commit(store, 100);
             }
@@ -151,14 +112,14 @@ class CompactorTest {
     }
 
     @Test
-    void recordingsTellOfCompactions() throws IOException {
+    void recordingsTellOfCompactions(@TempDir Path folder) throws IOException {
         // fails if an event is missing, doubled, or tells another number than the statistics
         Path file = folder.resolve("compaction.jfr");
         CompactionStats stats;
         try (Recording recording = new Recording()) {
             recording.enable("io.espalier.Compaction").withoutThreshold();
             recording.start();
-            try (TraceStore store = open(BY_HAND.withCompactionMemoryBytes(0))) {
+            try (TraceStore store = stores.open(BY_HAND.withCompactionMemoryBytes(0))) {
                 for (int i = 0; i < 5; i++) {
                     commit(store, 30);
                 }
@@ -184,7 +145,7 @@ class CompactorTest {
     @Test
     void anAppendClaimsWhatItAsksForAndTakesUpWhatWasDropped() {
         // fails if two work on the same, or what was dropped is never taken up (S20)
-        try (TraceStore store = open(BY_HAND)) {
+        try (TraceStore store = stores.open(BY_HAND)) {
             for (int i = 0; i < 8; i++) {
                 commit(store);
             }
@@ -217,7 +178,7 @@ class CompactorTest {
     @Test
     void aClaimSurvivesARestart() {
         // fails if who works on a request is forgotten with the process
-        try (TraceStore store = open(BY_HAND)) {
+        try (TraceStore store = stores.open(BY_HAND)) {
             commit(store);
             commit(store);
             commit(store);
@@ -228,7 +189,7 @@ class CompactorTest {
                         return spine.claim(requests.getFirst().id(), clock.get());
                     });
         }
-        try (TraceStore store = open(BY_HAND)) {
+        try (TraceStore store = stores.open(BY_HAND)) {
             long lease = store.compaction().leaseMillis();
             assertEquals(List.of(), store.compaction().waiting(clock.get() - lease));
             clock.addAndGet(lease);
@@ -239,17 +200,17 @@ class CompactorTest {
     @Test
     void whatFailedForWantOfRoomIsDoneWhenThereIsSome() throws InterruptedException {
         // fails if a compaction that failed waits for a wider request, or for the next opening
-        try (TraceStore store = open(BY_HAND)) {
+        try (TraceStore store = stores.open(BY_HAND)) {
             for (int i = 0; i < 8; i++) {
                 commit(store);
             }
         }
-        try (TraceStore store = open(RUNNING.withCompaction(false))) {
-            disk.setCapacityBytes(disk.usedBytes());
+        try (TraceStore store = stores.open(RUNNING.withCompaction(false))) {
+            stores.disk().setCapacityBytes(stores.disk().usedBytes());
             store.compactor().start();
             store.compaction().waiting(Long.MAX_VALUE).forEach(store.compactor()::add);
             await(() -> store.compactionStats().failures() > 0);
-            disk.setCapacityBytes(Long.MAX_VALUE);
+            stores.disk().setCapacityBytes(Long.MAX_VALUE);
             await(() -> {
                 clock.addAndGet(CompactionQueue.RETRY_MILLIS_MAX);
                 return store.compactionStats().waiting() == 0;
@@ -263,12 +224,12 @@ class CompactorTest {
     @Test
     void whatNobodyWorksOnIsFoundWhenItsLeaseIsOver() throws InterruptedException {
         // fails if a request that was lost on the way is never answered without another append
-        try (TraceStore store = open(BY_HAND)) {
+        try (TraceStore store = stores.open(BY_HAND)) {
             for (int i = 0; i < 7; i++) {
                 commit(store);
             }
         }
-        try (TraceStore store = open(RUNNING.withCompactionLeaseMillis(40))) {
+        try (TraceStore store = stores.open(RUNNING.withCompactionLeaseMillis(40))) {
             await(() -> store.compactionStats().waiting() == 0);
             long applied = store.compactionStats().applied();
             assertTrue(applied > 0);
@@ -296,27 +257,28 @@ class CompactorTest {
     void aLargeCompactionPausesForSmallOnes() throws InterruptedException {
         // fails if fresh commits wait behind a compaction of much more
         TraceStoreOptions options = BY_HAND.withChunkBytes(1 << 20);
-        try (TraceStore store = open(options)) {
+        try (TraceStore store = stores.open(options)) {
             for (int i = 0; i < 3; i++) {
                 commit(store, 70_000);
             }
         }
         AtomicLong after = new AtomicLong();
-        try (TraceStore store = open(options)) {
-            disk.beforeNextStep(() -> {
-                // on the thread that compacts, as it writes its first chunk
-                for (int i = 0; i < 9; i++) {
-                    commit(store);
-                }
-                after.set(store.upper());
-            });
+        try (TraceStore store = stores.open(options)) {
+            stores.disk()
+                    .beforeNextStep(() -> {
+                        // on the thread that compacts, as it writes its first chunk
+                        for (int i = 0; i < 9; i++) {
+                            commit(store);
+                        }
+                        after.set(store.upper());
+                    });
             store.compactor().start();
             store.compaction().waiting(Long.MAX_VALUE).forEach(store.compactor()::add);
             await(() -> after.get() > 0 && store.compactionStats().waiting() == 0);
             CompactionStats stats = store.compactionStats();
             assertTrue(stats.interruptions() > 0, stats::toString);
             assertEquals(0, stats.failures(), () -> store.notes().toString());
-            assertEquals(210_009, Rows.scan(memory, store.find("a").orElseThrow()));
+            assertEquals(210_009, Rows.scan(stores.memory(), store.find("a").orElseThrow()));
         }
     }
 }

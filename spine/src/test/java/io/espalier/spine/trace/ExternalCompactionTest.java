@@ -6,26 +6,19 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.espalier.memory.MemoryBudget;
-import io.espalier.memory.NativeMemory;
-import io.espalier.pager.Pager;
-import io.espalier.pager.PagerOptions;
 import io.espalier.spine.PartRef;
 import io.espalier.spine.disk.SimulatedDisk;
 import io.espalier.spine.disk.SimulatedDisk.Fault;
 import io.espalier.spine.trace.ExternalCompaction.Answer;
 import io.espalier.spine.trace.StoreDirectory.Mode;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.TreeMap;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** Compactions that others do: what is handed out, and what becomes of their results. */
 class ExternalCompactionTest {
@@ -34,42 +27,13 @@ class ExternalCompactionTest {
             TraceStoreOptions.defaults().withCompaction(false).withChunkBytes(400);
     private static final int EPOCHS = 3;
 
-    @TempDir Path folder = Path.of("");
-
-    private final SimulatedDisk disk = new SimulatedDisk(6);
     private long nowMillis = 1_000_000;
-    private int attempts;
-    private NativeMemory memory = NativeMemory.open();
-    private Pager pager = Pager.open(memory, MemoryBudget.unlimited(), PagerOptions.in(folder));
 
-    @BeforeEach
-    void open() {
-        pager.close();
-        memory.close();
-        memory = NativeMemory.open(NativeMemory.Options.defaults().withDebug(true));
-        pager = Pager.open(memory, MemoryBudget.unlimited(), PagerOptions.in(folder));
-    }
-
-    @AfterEach
-    void close() {
-        assertEquals(0, memory.stats().leases());
-        pager.close();
-        memory.close();
-    }
-
-    private TraceStore open(TraceStoreOptions options) {
-        return TraceStore.open(
-                disk,
-                Mode.OPEN_OR_CREATE,
-                pager,
-                options,
-                StoreDirectory.Options.defaults(),
-                () -> nowMillis);
-    }
+    @RegisterExtension final SimulatedStores stores = SimulatedStores.of(6, () -> nowMillis);
 
     /** A store with one request. */
     private TraceStore filled() {
-        TraceStore store = open(OPTIONS);
+        TraceStore store = stores.open(OPTIONS);
         for (int i = 0; i < EPOCHS; i++) {
             commit(store);
         }
@@ -77,34 +41,20 @@ class ExternalCompactionTest {
     }
 
     private void commit(TraceStore store) {
-        long epoch = store.upper();
-        try (Commit commit = store.begin()) {
-            Rows.append(
-                    memory,
-                    commit.writer(store.findOrCreate("a")),
-                    "k" + epoch,
-                    "v" + epoch,
-                    epoch,
-                    1);
-            commit.commit(epoch);
-        }
+        stores.commit(store, "a", 1);
     }
 
     private void check(TraceStore store) {
         Map<String, String> rows = new TreeMap<>();
         for (long epoch = 1; epoch < store.upper(); epoch++) {
-            rows.put("k" + epoch, "v" + epoch);
+            rows.put(SimulatedStores.key(epoch, 0), "v" + epoch);
         }
         Trace trace = store.find("a").orElseThrow();
-        assertEquals(rows, Rows.read(memory, trace, store.upper() - 1));
-    }
-
-    private CompactionResult work(CompactionRequest request) {
-        return CompactionWorker.answer(disk, request, pager, "attempt" + attempts++);
+        assertEquals(rows, Rows.read(stores.memory(), trace, store.upper() - 1));
     }
 
     private List<String> left() {
-        return disk.files().stream().filter(name -> name.startsWith("compactions/")).toList();
+        return stores.files("compactions");
     }
 
     private static Trace trace(TraceStore store) {
@@ -118,7 +68,7 @@ class ExternalCompactionTest {
             ExternalCompaction external = store.externalCompaction();
             CompactionRequest request = external.next().orElseThrow();
             assertEquals(Optional.empty(), external.next());
-            byte[] bytes = work(CompactionRequest.ofBytes(request.toBytes())).toBytes();
+            byte[] bytes = stores.work(CompactionRequest.ofBytes(request.toBytes())).toBytes();
             CompactionResult result = CompactionResult.ofBytes(bytes);
             assertEquals(Answer.APPLIED, external.answer(result));
             assertEquals(2, trace(store).runCount());
@@ -133,10 +83,10 @@ class ExternalCompactionTest {
             assertEquals(
                     new CompactionStats.External(1, 1, 0, 2, 0), stats.external(), stats::toString);
         }
-        try (TraceStore store = open(OPTIONS)) {
+        try (TraceStore store = stores.open(OPTIONS)) {
             check(store);
         }
-        assertTrue(TraceStore.verify(disk, pager, damage -> {}).isWhole());
+        assertTrue(TraceStore.verify(stores.disk(), stores.pager(), damage -> {}).isWhole());
     }
 
     @Test
@@ -145,13 +95,13 @@ class ExternalCompactionTest {
         try (TraceStore store = filled()) {
             ExternalCompaction external = store.externalCompaction();
             CompactionRequest request = external.next().orElseThrow();
-            CompactionResult result = work(request);
+            CompactionResult result = stores.work(request);
             store.compact();
             assertEquals(Answer.STALE, external.answer(result));
             assertEquals(List.of(), left());
             assertEquals(1, trace(store).runCount());
             // the worker is slower still: its inputs are gone
-            CompactionResult failed = work(request);
+            CompactionResult failed = stores.work(request);
             assertInstanceOf(CompactionResult.Failed.class, failed.outcome());
             assertEquals(Answer.STALE, external.answer(failed));
             assertEquals(List.of(), left());
@@ -167,22 +117,22 @@ class ExternalCompactionTest {
         try (TraceStore store = filled()) {
             request = store.externalCompaction().next().orElseThrow();
         }
-        disk.killProcess();
+        stores.disk().killProcess();
         try (TraceStore store =
-                open(OPTIONS.withCompaction(true).withCompactionPatienceMillis(0))) {
-            result = work(request);
+                stores.open(OPTIONS.withCompaction(true).withCompactionPatienceMillis(0))) {
+            result = stores.work(request);
             while (store.compactionStats().waiting() > 0) {
                 Thread.sleep(1);
             }
             assertEquals(0, store.compactionStats().applied());
             assertEquals(2, left().size());
         }
-        try (TraceStore store = open(OPTIONS)) {
+        try (TraceStore store = stores.open(OPTIONS)) {
             assertEquals(Optional.empty(), store.externalCompaction().next());
             assertEquals(Answer.APPLIED, store.externalCompaction().answer(result));
             assertEquals(2, trace(store).runCount());
         }
-        try (TraceStore store = open(OPTIONS)) {
+        try (TraceStore store = stores.open(OPTIONS)) {
             assertEquals(Answer.REPEATED, store.externalCompaction().answer(result));
             check(store);
         }
@@ -194,33 +144,33 @@ class ExternalCompactionTest {
         try (TraceStore store = filled()) {
             ExternalCompaction external = store.externalCompaction();
             CompactionRequest request = external.next().orElseThrow();
-            CompactionResult late = work(request);
+            CompactionResult late = stores.work(request);
             nowMillis += OPTIONS.compactionLeaseMillis();
             CompactionRequest again = external.next().orElseThrow();
             assertNotEquals(request.fileId(), again.fileId());
             assertEquals(request.inputs(), again.inputs());
             assertEquals(1, left().size(), () -> left().toString());
             assertEquals(Answer.UNKNOWN, external.answer(late));
-            assertEquals(Answer.APPLIED, external.answer(work(again)));
+            assertEquals(Answer.APPLIED, external.answer(stores.work(again)));
             assertEquals(1, store.compactionStats().external().expired());
             check(store);
         }
         // and what a crash leaves, at the next opening
-        try (TraceStore store = open(OPTIONS)) {
+        try (TraceStore store = stores.open(OPTIONS)) {
             commit(store);
             commit(store);
             CompactionRequest request = store.externalCompaction().next().orElseThrow();
-            work(request);
-            disk.setBytes(Names.compactionAttempt(request.fileId(), "dead"), new byte[9]);
-            disk.setBytes("compactions/99.out", new byte[9]);
-            disk.setBytes("compactions/mine", new byte[9]);
+            stores.work(request);
+            stores.disk().setBytes(Names.compactionAttempt(request.fileId(), "dead"), new byte[9]);
+            stores.disk().setBytes("compactions/99.out", new byte[9]);
+            stores.disk().setBytes("compactions/mine", new byte[9]);
         }
-        try (TraceStore store = open(OPTIONS)) {
+        try (TraceStore store = stores.open(OPTIONS)) {
             assertEquals(4, left().size(), () -> left().toString());
             assertEquals(Optional.empty(), store.externalCompaction().next());
         }
         nowMillis += OPTIONS.compactionLeaseMillis();
-        try (TraceStore store = open(OPTIONS)) {
+        try (TraceStore store = stores.open(OPTIONS)) {
             assertEquals(List.of("compactions/mine"), left());
             assertTrue(store.externalCompaction().next().isPresent());
         }
@@ -232,14 +182,14 @@ class ExternalCompactionTest {
         try (TraceStore store = filled()) {
             ExternalCompaction external = store.externalCompaction();
             CompactionRequest request = external.next().orElseThrow();
-            disk.failAt(disk.steps() + 1, Fault.FULL);
-            CompactionResult failed = work(request);
+            stores.disk().failAt(stores.disk().steps() + 1, Fault.FULL);
+            CompactionResult failed = stores.work(request);
             assertInstanceOf(CompactionResult.Failed.class, failed.outcome());
             assertEquals(1, left().size());
             assertEquals(Answer.FAILED, external.answer(failed));
             assertEquals(List.of(), left());
             CompactionRequest again = external.next().orElseThrow();
-            assertEquals(Answer.APPLIED, external.answer(work(again)));
+            assertEquals(Answer.APPLIED, external.answer(stores.work(again)));
             check(store);
         }
     }
@@ -251,21 +201,21 @@ class ExternalCompactionTest {
             ExternalCompaction external = store.externalCompaction();
             for (int fault = 0; fault < 6; fault++) {
                 CompactionRequest request = external.next().orElseThrow();
-                CompactionResult result = work(request);
+                CompactionResult result = stores.work(request);
                 PartRef part = ((CompactionResult.Done) result.outcome()).output().orElseThrow();
                 String name = Names.compactionOutput(request.fileId());
-                byte[] bytes = disk.bytes(name);
+                byte[] bytes = stores.disk().bytes(name);
                 Optional<PartRef> output = Optional.of(part);
                 switch (fault) {
                     case 0 -> {
                         bytes[bytes.length / 2] ^= 1;
-                        disk.setBytes(name, bytes);
+                        stores.disk().setBytes(name, bytes);
                     }
-                    case 1 -> disk.lose(name);
+                    case 1 -> stores.disk().lose(name);
                     case 2 -> output = Optional.empty();
                     case 3 -> output = Optional.of(part(part, 0, 1));
                     case 4 -> output = Optional.of(part(part, 1, 0));
-                    default -> disk.setBytes(name, Arrays.copyOf(bytes, 100));
+                    default -> stores.disk().setBytes(name, Arrays.copyOf(bytes, 100));
                 }
                 CompactionResult faulty =
                         CompactionResult.of(request, new CompactionResult.Done(output));
@@ -274,7 +224,7 @@ class ExternalCompactionTest {
                 check(store);
             }
             CompactionRequest request = external.next().orElseThrow();
-            CompactionResult result = work(request);
+            CompactionResult result = stores.work(request);
             // an answer to something else
             CompactionResult other =
                     new CompactionResult(result.storeId(), result.fileId(), 77, result.outcome());
@@ -282,7 +232,10 @@ class ExternalCompactionTest {
             assertEquals(Answer.APPLIED, external.answer(result));
             assertEquals(2, trace(store).runCount());
             assertEquals(
-                    2, disk.files().stream().filter(name -> name.startsWith("batches/")).count());
+                    2,
+                    stores.disk().files().stream()
+                            .filter(name -> name.startsWith("batches/"))
+                            .count());
         }
     }
 
@@ -308,13 +261,13 @@ class ExternalCompactionTest {
     private void answerWithFault(int step, Fault fault) {
         SimulatedDisk other = new SimulatedDisk(100 + step);
         CompactionResult result;
-        TraceStore store = TraceStore.open(other, Mode.CREATE, pager, OPTIONS);
+        TraceStore store = TraceStore.open(other, Mode.CREATE, stores.pager(), OPTIONS);
         try {
             for (int i = 0; i < EPOCHS; i++) {
                 commit(store);
             }
             CompactionRequest request = store.externalCompaction().next().orElseThrow();
-            result = CompactionWorker.answer(other, request, pager, "a");
+            result = CompactionWorker.answer(other, request, stores.pager(), "a");
             other.failAt(other.steps() + step, fault);
             try {
                 store.externalCompaction().answer(result);
@@ -337,7 +290,7 @@ class ExternalCompactionTest {
         } else {
             other.killProcess();
         }
-        try (TraceStore again = TraceStore.open(other, Mode.OPEN, pager, OPTIONS)) {
+        try (TraceStore again = TraceStore.open(other, Mode.OPEN, stores.pager(), OPTIONS)) {
             Answer answer = again.externalCompaction().answer(result);
             boolean applied = trace(again).runCount() == 2;
             assertEquals(
@@ -346,6 +299,6 @@ class ExternalCompactionTest {
             assertFalse(again.externalCompaction().answer(result) == Answer.APPLIED);
             check(again);
         }
-        assertTrue(TraceStore.verify(other, pager, damage -> {}).isWhole());
+        assertTrue(TraceStore.verify(other, stores.pager(), damage -> {}).isWhole());
     }
 }

@@ -3,6 +3,7 @@ package io.espalier.spine.trace;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -16,6 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
@@ -339,6 +341,46 @@ class StoreDirectoryTest {
         disk.losePower();
         open(Mode.OPEN).close();
         assertTrue(ledger.numbers.equals(List.of(1L)) || ledger.numbers.equals(List.of(1L, 2L)));
+    }
+
+    @Test
+    void whoWaitedForASyncOfNamesThatFailedFailsAsWell() throws InterruptedException {
+        // fails if a commit syncs the folder once more, which then finds nothing to do, and counts
+        createWith(1);
+        try (StoreDirectory store = open(Mode.OPEN)) {
+            NewBatchFile file = store.createBatchFile();
+            file.append(ByteBuffer.wrap(new byte[20]));
+            file.finish();
+            AtomicReference<Throwable> outcome = new AtomicReference<>();
+            Thread commit =
+                    new Thread(() -> {
+                        try {
+                            store.append(List.of(Ledger.add(2)));
+                            outcome.set(new AssertionError("it was committed"));
+                        } catch (StoreException e) {
+                            outcome.set(e);
+                        }
+                    });
+            disk.beforeNextStep(() -> {
+                // within the sync: the commit has found the store in order, and waits
+                commit.start();
+                while (commit.getState() != Thread.State.BLOCKED) {
+                    assertTrue(commit.isAlive(), () -> String.valueOf(outcome.get()));
+                    Thread.onSpinWait();
+                }
+            });
+            long step = disk.steps();
+            disk.failAt(step, Fault.SYNC_FAILS);
+            assertThrows(StoreException.Stopped.class, store::syncBatchNames);
+            commit.join();
+            assertInstanceOf(StoreException.Stopped.class, outcome.get());
+            assertEquals(step + 1, disk.steps());
+            assertEquals(List.of(1L), ledger.numbers);
+        }
+        disk.losePower();
+        try (StoreDirectory store = open(Mode.OPEN)) {
+            assertEquals(List.of(1L), ledger.numbers);
+        }
     }
 
     @Test

@@ -8,29 +8,21 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.espalier.columnar.ChunkPin;
 import io.espalier.columnar.Run;
 import io.espalier.columnar.TrieView;
-import io.espalier.memory.MemoryBudget;
-import io.espalier.memory.NativeMemory;
-import io.espalier.pager.Pager;
-import io.espalier.pager.PagerOptions;
 import io.espalier.spine.Description;
 import io.espalier.spine.Frontier;
 import io.espalier.spine.HollowBatch;
 import io.espalier.spine.PartRef;
 import io.espalier.spine.RunId;
 import io.espalier.spine.Spine;
-import io.espalier.spine.disk.SimulatedDisk;
 import io.espalier.spine.disk.SimulatedDisk.Fault;
 import io.espalier.spine.trace.StoreDirectory.Mode;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** Who holds what, for how long, and what is left of what failed. */
 class TraceLifeTest {
@@ -45,30 +37,7 @@ class TraceLifeTest {
     private static final TraceStoreOptions RUNNING =
             BY_HAND.withCompaction(true).withRunsMax(TraceStoreOptions.RUNS_MAX_DEFAULT);
 
-    @TempDir Path folder = Path.of("");
-
-    private final SimulatedDisk disk = new SimulatedDisk(5);
-    private NativeMemory memory = NativeMemory.open();
-    private Pager pager = Pager.open(memory, MemoryBudget.unlimited(), PagerOptions.in(folder));
-
-    @BeforeEach
-    void open() {
-        pager.close();
-        memory.close();
-        memory = NativeMemory.open(NativeMemory.Options.defaults().withDebug(true));
-        pager = Pager.open(memory, MemoryBudget.unlimited(), PagerOptions.in(folder));
-    }
-
-    @AfterEach
-    void close() {
-        assertEquals(0, memory.stats().leases());
-        pager.close();
-        memory.close();
-    }
-
-    private TraceStore open(TraceStoreOptions options) {
-        return TraceStore.open(disk, Mode.OPEN_OR_CREATE, pager, options);
-    }
+    @RegisterExtension final SimulatedStores stores = SimulatedStores.of(5);
 
     /** Commits one row to each of some traces: the epoch's number under a key of the epoch. */
     private void commit(TraceStore store, long since, String... names) {
@@ -76,7 +45,7 @@ class TraceLifeTest {
         try (Commit commit = store.begin()) {
             for (String name : names) {
                 Rows.append(
-                        memory,
+                        stores.memory(),
                         commit.writer(store.findOrCreate(name)),
                         "k" + epoch,
                         "v",
@@ -89,7 +58,7 @@ class TraceLifeTest {
     }
 
     private List<String> batchFiles() {
-        return disk.files().stream().filter(name -> name.startsWith("batches/")).toList();
+        return stores.files("batches");
     }
 
     @Test
@@ -98,11 +67,11 @@ class TraceLifeTest {
         for (Fault fault : List.of(Fault.FULL, Fault.DENIED)) {
             int failures = 0;
             for (int step = 0; step < 40; step++) {
-                try (TraceStore store = open(BY_HAND)) {
+                try (TraceStore store = stores.open(BY_HAND)) {
                     commit(store, 0, "a", "b", "c");
                     long upper = store.upper();
                     List<String> files = batchFiles();
-                    disk.failAt(disk.steps() + step, fault);
+                    stores.disk().failAt(stores.disk().steps() + step, fault);
                     try {
                         commit(store, 0, "a", "b", "c");
                     } catch (StoreException.Full | StoreException.NotPermitted e) {
@@ -115,7 +84,7 @@ class TraceLifeTest {
                         // it was a sync that failed: nothing can be said
                         continue;
                     } finally {
-                        disk.failNoMore();
+                        stores.disk().failNoMore();
                     }
                     assertEquals(upper + 1, store.upper());
                 }
@@ -127,11 +96,12 @@ class TraceLifeTest {
     @Test
     void aCommitIsOneAttempt() {
         // fails if a file that broke off in the middle of a chunk is written on
-        try (TraceStore store = open(BY_HAND)) {
+        try (TraceStore store = stores.open(BY_HAND)) {
             commit(store, 0, "a");
             try (Commit commit = store.begin()) {
-                Rows.append(memory, commit.writer(store.findOrCreate("a")), "k", "v", 2, 1);
-                disk.failAt(disk.steps(), Fault.FULL);
+                Rows.append(
+                        stores.memory(), commit.writer(store.findOrCreate("a")), "k", "v", 2, 1);
+                stores.disk().failAt(stores.disk().steps(), Fault.FULL);
                 assertThrows(StoreException.Full.class, () -> commit.commit(2));
                 assertThrows(IllegalStateException.class, () -> commit.commit(2));
             }
@@ -150,7 +120,7 @@ class TraceLifeTest {
     @Test
     void aSnapshotStaysExactAsOfItsOwnSinceWhateverIsForgottenAfterIt() {
         // fails if compaction changes what a reader holds, or deletes it beneath the reader
-        try (TraceStore store = open(BY_HAND)) {
+        try (TraceStore store = stores.open(BY_HAND)) {
             for (int i = 0; i < 6; i++) {
                 commit(store, 0, "a");
             }
@@ -163,19 +133,19 @@ class TraceLifeTest {
                 assertEquals(7, trace.since());
                 assertEquals(7, before.upper());
                 for (long asOf = 0; asOf < 7; asOf++) {
-                    assertEquals(asOf, Rows.read(memory, before, asOf).size());
+                    assertEquals(asOf, Rows.read(stores.memory(), before, asOf).size());
                 }
                 assertTrue(batchFiles().containsAll(files));
             }
             assertEquals(1, batchFiles().size(), "deleted with the last reader");
-            assertEquals(7, Rows.read(memory, trace, 7).size());
+            assertEquals(7, Rows.read(stores.memory(), trace, 7).size());
         }
     }
 
     @Test
     void aReaderThatOutlivesTheStoreIsToldSo() {
         // fails if a read after the close gives bytes, foreign ones at worst
-        TraceStore store = open(BY_HAND);
+        TraceStore store = stores.open(BY_HAND);
         commit(store, 0, "a");
         commit(store, 0, "a");
         Trace trace = store.find("a").orElseThrow();
@@ -193,7 +163,7 @@ class TraceLifeTest {
         assertThrows(IllegalStateException.class, trace::snapshot);
         assertThrows(IllegalStateException.class, store::begin);
         assertThrows(IllegalStateException.class, store::compact);
-        assertThrows(IllegalStateException.class, pager::close);
+        assertThrows(IllegalStateException.class, stores.pager()::close);
         snapshot.close();
         assertEquals("k1", Rows.string(view.keys(), 0), "pinned still");
         pin.close();
@@ -205,7 +175,7 @@ class TraceLifeTest {
     @Test
     void aRunIsClosedForThoseWhoHoldNothing() {
         // fails if a run that nobody holds maps its file again, or says what is in it
-        try (TraceStore store = open(BY_HAND)) {
+        try (TraceStore store = stores.open(BY_HAND)) {
             commit(store, 0, "a");
             commit(store, 0, "a");
             Run gone;
@@ -222,12 +192,12 @@ class TraceLifeTest {
     @Test
     void whatIsLeftOfAClosedStoreDeletesNothingOfTheNextOne() {
         // fails if a commit that was forgotten open takes a file that has its id by now
-        TraceStore first = open(BY_HAND);
+        TraceStore first = stores.open(BY_HAND);
         commit(first, 0, "a");
         Commit forgotten = first.begin();
         forgotten.writer(first.findOrCreate("a"));
-        disk.forgetLocks();
-        try (TraceStore second = open(BY_HAND)) {
+        stores.disk().forgetLocks();
+        try (TraceStore second = stores.open(BY_HAND)) {
             for (int i = 0; i < 4; i++) {
                 commit(second, 0, "a");
             }
@@ -237,29 +207,30 @@ class TraceLifeTest {
             assertThrows(StoreException.Stopped.class, () -> commit(first, 0, "a"));
             first.close();
             assertTrue(batchFiles().containsAll(files));
-            assertEquals(5, Rows.read(memory, second.find("a").orElseThrow(), 5).size());
+            assertEquals(5, Rows.read(stores.memory(), second.find("a").orElseThrow(), 5).size());
         }
-        assertTrue(TraceStore.verify(disk, pager, damage -> {}).isWhole());
+        assertTrue(TraceStore.verify(stores.disk(), stores.pager(), damage -> {}).isWhole());
     }
 
     @Test
     void aFailedSyncShowsNothingAndDeletesNothing() {
         // fails if the state in memory claims what may not be durable, or its files are deleted
-        TraceStore store = open(BY_HAND);
+        TraceStore store = stores.open(BY_HAND);
         commit(store, 0, "a");
         List<String> files = batchFiles();
         // the file's, the folder's, or the manifest's: the last that fails is within the record
         for (int step = 0; ; step++) {
-            disk.failAt(disk.steps() + step, Fault.SYNC_FAILS);
+            stores.disk().failAt(stores.disk().steps() + step, Fault.SYNC_FAILS);
             try {
                 commit(store, 0, "a");
             } catch (StoreException.Stopped e) {
                 break;
             }
-            disk.failNoMore();
+            stores.disk().failNoMore();
         }
         long upper = store.upper();
-        assertEquals(upper - 1, Rows.read(memory, store.find("a").orElseThrow(), upper).size());
+        assertEquals(
+                upper - 1, Rows.read(stores.memory(), store.find("a").orElseThrow(), upper).size());
         assertThrows(StoreException.Stopped.class, () -> commit(store, 0, "a"));
         assertThrows(StoreException.Stopped.class, store::compact);
         assertTrue(batchFiles().containsAll(files));
@@ -269,13 +240,13 @@ class TraceLifeTest {
     @Test
     void whatWasLeftUncompactedIsFoundAgainAfterReopening() throws InterruptedException {
         // fails if requests are lost with the process that was to answer them
-        try (TraceStore store = open(BY_HAND)) {
+        try (TraceStore store = stores.open(BY_HAND)) {
             for (int i = 0; i < 64; i++) {
                 commit(store, i, "a", "b");
             }
             assertEquals(64, store.find("a").orElseThrow().runCount());
         }
-        try (TraceStore store = open(RUNNING)) {
+        try (TraceStore store = stores.open(RUNNING)) {
             while (store.compactionStats().waiting() > 0) {
                 Thread.sleep(1);
             }
@@ -284,7 +255,7 @@ class TraceLifeTest {
             for (String name : List.of("a", "b")) {
                 Trace trace = store.find(name).orElseThrow();
                 assertTrue(trace.runCount() < 8, () -> trace.runCount() + " runs");
-                assertEquals(64, Rows.read(memory, trace, 64).size());
+                assertEquals(64, Rows.read(stores.memory(), trace, 64).size());
             }
             assertTrue(store.notes().isEmpty(), store.notes()::toString);
         }
@@ -293,14 +264,14 @@ class TraceLifeTest {
     @Test
     void aWriterIsNotHeldUpByACompactionThatCannotWork() {
         // fails if a writer waits for ever for a thread that fails again and again, or has died
-        try (TraceStore store = open(BY_HAND)) {
+        try (TraceStore store = stores.open(BY_HAND)) {
             commit(store, 0, "a");
         }
-        byte[] bad = disk.bytes(batchFiles().getFirst());
+        byte[] bad = stores.disk().bytes(batchFiles().getFirst());
         bad[40] ^= 1;
-        disk.setBytes(batchFiles().getFirst(), bad);
+        stores.disk().setBytes(batchFiles().getFirst(), bad);
         // so few runs that writers wait for it
-        try (TraceStore store = open(RUNNING.withRunsMax(24))) {
+        try (TraceStore store = stores.open(RUNNING.withRunsMax(24))) {
             for (int i = 0; i < 80; i++) {
                 commit(store, 0, "a");
             }
@@ -313,14 +284,14 @@ class TraceLifeTest {
     void closingInTheMiddleOfCompactionsLeavesNothingOut() {
         // fails if the thread that compacts outlives the store, or loses what it holds
         for (int round = 0; round < 15; round++) {
-            try (TraceStore store = open(RUNNING)) {
+            try (TraceStore store = stores.open(RUNNING)) {
                 for (int i = 0; i < 10 + round; i++) {
                     commit(store, 0, "a", "b");
                 }
             }
-            assertEquals(0, memory.stats().leases());
+            assertEquals(0, stores.memory().stats().leases());
         }
-        VerifyReport report = TraceStore.verify(disk, pager, damage -> {});
+        VerifyReport report = TraceStore.verify(stores.disk(), stores.pager(), damage -> {});
         assertTrue(report.isWhole(), report::toString);
     }
 
@@ -329,7 +300,7 @@ class TraceLifeTest {
         // fails if a reader sees an epoch in part, or a file goes while it is read
         AtomicBoolean over = new AtomicBoolean();
         List<Throwable> problems = new ArrayList<>();
-        try (TraceStore store = open(RUNNING)) {
+        try (TraceStore store = stores.open(RUNNING)) {
             commit(store, 0, "a");
             Trace trace = store.find("a").orElseThrow();
             Runnable reader =
@@ -340,7 +311,8 @@ class TraceLifeTest {
                                 try (TraceSnapshot snapshot = trace.snapshot()) {
                                     assertTrue(snapshot.upper() >= upper);
                                     long asOf = snapshot.upper() - 1;
-                                    Map<String, String> rows = Rows.read(memory, snapshot, asOf);
+                                    Map<String, String> rows =
+                                            Rows.read(stores.memory(), snapshot, asOf);
                                     assertEquals(asOf, rows.size());
                                 }
                             }
@@ -369,13 +341,13 @@ class TraceLifeTest {
     @Test
     void aNameThatCannotBeReadBackIsRefusedBeforeItIsWritten() {
         // fails if a store can be brought into a state that cannot be opened
-        try (TraceStore store = open(BY_HAND)) {
+        try (TraceStore store = stores.open(BY_HAND)) {
             for (String name : List.of("", "x".repeat(256), "\u00e9".repeat(128), "\ud800")) {
                 assertThrows(IllegalArgumentException.class, () -> store.findOrCreate(name));
             }
             commit(store, 0, "\u00e9".repeat(127));
         }
-        try (TraceStore store = open(BY_HAND)) {
+        try (TraceStore store = stores.open(BY_HAND)) {
             assertEquals(List.of("\u00e9".repeat(127)), store.names());
             assertFalse(store.find("other").isPresent());
         }
@@ -383,70 +355,73 @@ class TraceLifeTest {
 
     /** Gives a file another version, under a checksum that holds. */
     private void setVersion(String name, int version) {
-        byte[] bytes = disk.bytes(name);
+        byte[] bytes = stores.disk().bytes(name);
         java.nio.ByteBuffer buffer =
                 java.nio.ByteBuffer.wrap(bytes).order(java.nio.ByteOrder.LITTLE_ENDIAN);
         buffer.putInt(8, version);
         java.util.zip.CRC32C crc = new java.util.zip.CRC32C();
         crc.update(bytes, 0, 60);
         buffer.putInt(60, (int) crc.getValue());
-        disk.setBytes(name, bytes);
+        stores.disk().setBytes(name, bytes);
     }
 
     @Test
     void aStoreOfFormatVersion1IsReadAndGoesOnInVersion2() {
         // fails if a store of an earlier version cannot be opened, loses what its last changes say,
         // or still says that it is of that version when the changes after are of this one
-        try (TraceStore store = open(BY_HAND)) {
+        try (TraceStore store = stores.open(BY_HAND)) {
             commit(store, 0, "a", "b");
             commit(store, 0, "a");
         }
         // version 1 wrote its changes whole; its snapshots were what they are
         TraceState state = new TraceState();
-        try (StoreDirectory directory = StoreDirectory.open(disk, Mode.OPEN, state)) {
+        try (StoreDirectory directory = StoreDirectory.open(stores.disk(), Mode.OPEN, state)) {
             directory.append(List.of(state.snapshot()));
             directory.append(List.of(state.snapshot()));
         }
         String manifest =
-                disk.files().stream()
+                stores.disk().files().stream()
                         .filter(name -> name.startsWith("manifest-"))
                         .findFirst()
                         .get();
         setVersion("STORE", 1);
         setVersion(manifest, 1);
-        try (TraceStore store = TraceStore.open(disk, Mode.READ_ONLY, pager, BY_HAND)) {
+        try (TraceStore store =
+                TraceStore.open(stores.disk(), Mode.READ_ONLY, stores.pager(), BY_HAND)) {
             assertEquals(List.of("a", "b"), store.names());
         }
-        assertEquals(1, disk.bytes("STORE")[8]);
-        try (TraceStore store = open(BY_HAND)) {
+        assertEquals(1, stores.disk().bytes("STORE")[8]);
+        try (TraceStore store = stores.open(BY_HAND)) {
             assertEquals(3, store.upper());
-            assertEquals(2, disk.bytes("STORE")[8]);
+            assertEquals(2, stores.disk().bytes("STORE")[8]);
             commit(store, 0, "a");
             assertEquals(
                     Map.of("k1", "v", "k2", "v", "k3", "v"),
-                    Rows.read(memory, store.find("a").orElseThrow(), 3));
+                    Rows.read(stores.memory(), store.find("a").orElseThrow(), 3));
         }
-        try (TraceStore store = open(BY_HAND)) {
-            assertEquals(Map.of("k1", "v"), Rows.read(memory, store.find("b").orElseThrow(), 3));
+        try (TraceStore store = stores.open(BY_HAND)) {
+            assertEquals(
+                    Map.of("k1", "v"),
+                    Rows.read(stores.memory(), store.find("b").orElseThrow(), 3));
         }
-        assertTrue(TraceStore.verify(disk, pager, damage -> {}).isWhole());
+        assertTrue(TraceStore.verify(stores.disk(), stores.pager(), damage -> {}).isWhole());
     }
 
     @Test
     void whatACommitWritesDoesNotGrowWithTheParts() {
         // fails if a record says again what was there before
-        try (TraceStore store = open(BY_HAND)) {
+        try (TraceStore store = stores.open(BY_HAND)) {
             for (int i = 0; i < 300; i++) {
                 commit(store, 0, "a");
             }
             String manifest =
-                    disk.files().stream()
+                    stores.disk().files().stream()
                             .filter(name -> name.startsWith("manifest-"))
                             .findFirst()
                             .get();
-            long before = disk.bytes(manifest).length;
+            long before = stores.disk().bytes(manifest).length;
             commit(store, 0, "a");
-            long written = disk.bytes(manifest).length - before;
+            long written = stores.disk().bytes(manifest).length - before;
             assertTrue(written < 2500, written + " bytes");
         }
     }
@@ -469,7 +444,8 @@ class TraceLifeTest {
                                             new RunId(0, id), 1, false, List.of(part)))));
         }
         TraceCodec.Changed all = new TraceCodec.Changed(1, "a", spine.changeFrom(new Spine()));
-        try (StoreDirectory directory = StoreDirectory.open(disk, Mode.CREATE, new TraceState())) {
+        try (StoreDirectory directory =
+                StoreDirectory.open(stores.disk(), Mode.CREATE, new TraceState())) {
             directory.append(
                     List.of(
                             TraceCodec.encode(
@@ -479,11 +455,11 @@ class TraceLifeTest {
                                             List.of(),
                                             List.of(all)))));
         }
-        try (TraceStore store = open(BY_HAND)) {
+        try (TraceStore store = stores.open(BY_HAND)) {
             commit(store, 0, "a");
             assertEquals(partCount + 1, store.find("a").orElseThrow().runCount());
         }
-        try (TraceStore store = open(BY_HAND)) {
+        try (TraceStore store = stores.open(BY_HAND)) {
             assertEquals(partCount + 2, store.upper());
             assertEquals(partCount + 1, store.find("a").orElseThrow().runCount());
             assertEquals(1, batchFiles().size());

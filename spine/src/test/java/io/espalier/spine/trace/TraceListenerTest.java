@@ -6,16 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.espalier.memory.Layouts;
-import io.espalier.memory.MemoryBudget;
-import io.espalier.memory.NativeMemory;
-import io.espalier.pager.Pager;
-import io.espalier.pager.PagerOptions;
 import io.espalier.spine.disk.SimulatedDisk;
 import io.espalier.spine.disk.SimulatedDisk.Fault;
-import io.espalier.spine.trace.StoreDirectory.Mode;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,11 +19,9 @@ import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.function.Consumer;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** Who follows traces sees each epoch once, in order, and whole, whatever happens meanwhile. */
 class TraceListenerTest {
@@ -39,30 +31,7 @@ class TraceListenerTest {
     private static final TraceStoreOptions BY_HAND =
             TraceStoreOptions.defaults().withCompaction(false).withChunkBytes(100);
 
-    @TempDir Path folder = Path.of("");
-
-    private SimulatedDisk disk = new SimulatedDisk(3);
-    private NativeMemory memory = NativeMemory.open();
-    private Pager pager = Pager.open(memory, MemoryBudget.unlimited(), PagerOptions.in(folder));
-
-    @BeforeEach
-    void open() {
-        pager.close();
-        memory.close();
-        memory = NativeMemory.open(NativeMemory.Options.defaults().withDebug(true));
-        pager = Pager.open(memory, MemoryBudget.unlimited(), PagerOptions.in(folder));
-    }
-
-    @AfterEach
-    void close() {
-        assertEquals(0, memory.stats().leases());
-        pager.close();
-        memory.close();
-    }
-
-    private TraceStore open(TraceStoreOptions options) {
-        return TraceStore.open(disk, Mode.OPEN_OR_CREATE, pager, options);
-    }
+    @RegisterExtension final SimulatedStores stores = SimulatedStores.of(3);
 
     /** Changes one row of each trace: the key has the epoch as its value from now on. */
     private void commit(TraceStore store, long since, String key, String... names) {
@@ -70,10 +39,10 @@ class TraceListenerTest {
         try (Commit commit = store.begin()) {
             for (String name : names) {
                 Trace trace = store.findOrCreate(name);
-                Map<String, String> before = Rows.read(memory, trace, epoch - 1);
+                Map<String, String> before = Rows.read(stores.memory(), trace, epoch - 1);
                 Map<String, String> after = new TreeMap<>(before);
                 after.put(key, "v" + epoch);
-                Rows.appendChange(memory, commit.writer(trace), before, after, epoch);
+                Rows.appendChange(stores.memory(), commit.writer(trace), before, after, epoch);
             }
             commit.downgradeSince(since);
             commit.commit(epoch);
@@ -121,7 +90,7 @@ class TraceListenerTest {
     @Test
     void eachEpochIsGivenOnceAcrossCompactions() {
         // fails if a compaction repeats, drops or reorders epochs, or folds what is yet to be seen
-        try (TraceStore store = open(BY_HAND)) {
+        try (TraceStore store = stores.open(BY_HAND)) {
             commit(store, 0, "k", "a");
             Trace trace = store.find("a").orElseThrow();
             try (TraceListener listener = trace.listen(1);
@@ -161,7 +130,7 @@ class TraceListenerTest {
             assertThrows(OutOfHistoryException.class, () -> trace.snapshot(8));
             try (TraceListener listener = trace.listen(7);
                     TraceSnapshot snapshot = trace.snapshot(6)) {
-                assertEquals(Map.of("k", "v6"), Rows.read(memory, snapshot, 6));
+                assertEquals(Map.of("k", "v6"), Rows.read(stores.memory(), snapshot, 6));
                 assertThrows(OutOfHistoryException.class, () -> snapshot.changes(6));
                 assertTrue(listener.poll());
                 assertEquals(List.of("-k=v6", "+k=v7"), drain(listener.changes(0)));
@@ -172,7 +141,7 @@ class TraceListenerTest {
     @Test
     void aListenerThatWaitsHoldsNoFileAndNoHistoryThatItHasSeen() {
         // fails if an idle listener keeps old files, or the since, for ever
-        try (TraceStore store = open(BY_HAND)) {
+        try (TraceStore store = stores.open(BY_HAND)) {
             commit(store, 0, "k", "a");
             Trace trace = store.find("a").orElseThrow();
             try (TraceListener listener = trace.listen(1)) {
@@ -187,7 +156,10 @@ class TraceListenerTest {
                 assertFalse(listener.poll());
                 store.compact();
                 assertEquals(
-                        1, disk.files().stream().filter(n -> n.startsWith("batches/")).count());
+                        1,
+                        stores.disk().files().stream()
+                                .filter(n -> n.startsWith("batches/"))
+                                .count());
             }
         }
     }
@@ -195,7 +167,7 @@ class TraceListenerTest {
     @Test
     void tablesThatAreCommittedTogetherAreSeenTogether() throws Exception {
         // fails if a listener, or a snapshot of both, sees one table without the other
-        try (TraceStore store = open(BY_HAND.withCompaction(true))) {
+        try (TraceStore store = stores.open(BY_HAND.withCompaction(true))) {
             commit(store, 0, "k", "a", "b");
             List<Trace> both =
                     List.of(store.find("a").orElseThrow(), store.find("b").orElseThrow());
@@ -209,8 +181,8 @@ class TraceListenerTest {
                                 upper = taken.getFirst().upper();
                                 assertEquals(upper, taken.getLast().upper());
                                 assertEquals(
-                                        Rows.read(memory, taken.getFirst(), upper - 1),
-                                        Rows.read(memory, taken.getLast(), upper - 1));
+                                        Rows.read(stores.memory(), taken.getFirst(), upper - 1),
+                                        Rows.read(stores.memory(), taken.getLast(), upper - 1));
                                 snapshots++;
                             } finally {
                                 taken.forEach(TraceSnapshot::close);
@@ -247,46 +219,47 @@ class TraceListenerTest {
         for (Fault fault : List.of(Fault.CRASH, Fault.FULL, Fault.SYNC_FAILS, Fault.DENIED)) {
             boolean through = false;
             for (int step = 0; !through; step++) {
-                disk = new SimulatedDisk(step);
-                TraceStore store = open(BY_HAND);
+                stores.newDisk(step);
+                TraceStore store = stores.open(BY_HAND);
                 commit(store, 0, "k", "a", "b", "c");
                 List<Trace> all = store.names().stream().map(n -> store.find(n).get()).toList();
                 boolean acknowledged = false;
                 try (TraceListener listener = store.listen(all, 2)) {
-                    long fails = disk.steps() + step;
-                    disk.failAt(fails, fault);
+                    long fails = stores.disk().steps() + step;
+                    stores.disk().failAt(fails, fault);
                     try {
                         commit(store, 0, "k", "a", "b", "c");
                         acknowledged = true;
                         // the fault is yet to come: all steps were tried
-                        through = disk.steps() <= fails;
+                        through = stores.disk().steps() <= fails;
                     } catch (SimulatedDisk.Crash | StoreException e) {
                         assertFalse(listener.poll(), "shown, but not acknowledged");
                         for (Trace trace : e instanceof StoreException ? all : List.<Trace>of()) {
                             assertEquals(
-                                    Map.of("k", "v1"), Rows.read(memory, trace, store.upper()));
+                                    Map.of("k", "v1"),
+                                    Rows.read(stores.memory(), trace, store.upper()));
                         }
                     }
-                    disk.failNoMore();
+                    stores.disk().failNoMore();
                 }
                 try {
                     if (fault == Fault.CRASH && !acknowledged) {
-                        disk.goDown();
+                        stores.disk().goDown();
                     }
                     store.close();
                 } catch (SimulatedDisk.Crash e) {
                     // it cannot say good-bye
                 }
                 if (fault == Fault.CRASH && !acknowledged) {
-                    disk.losePower();
+                    stores.disk().losePower();
                 }
-                try (TraceStore again = open(BY_HAND)) {
+                try (TraceStore again = stores.open(BY_HAND)) {
                     long epoch = again.upper() - 1;
                     assertTrue(acknowledged ? epoch == 2 : epoch == 1 || epoch == 2);
                     for (String name : List.of("a", "b", "c")) {
                         assertEquals(
                                 Map.of("k", "v" + epoch),
-                                Rows.read(memory, again.find(name).orElseThrow(), epoch),
+                                Rows.read(stores.memory(), again.find(name).orElseThrow(), epoch),
                                 fault + " at step " + step);
                     }
                     List<Trace> those =
@@ -305,7 +278,7 @@ class TraceListenerTest {
     @Test
     void closingEndsTheWaiting() throws Exception {
         // fails if a thread waits for ever in a listener, or a store, that is closed
-        try (TraceStore store = open(BY_HAND)) {
+        try (TraceStore store = stores.open(BY_HAND)) {
             commit(store, 0, "k", "a");
             Trace trace = store.find("a").orElseThrow();
             assertWaitEnds(trace, TraceListener::close);
@@ -333,16 +306,20 @@ class TraceListenerTest {
     @Test
     void aDamagedFileEndsAListenerInsteadOfLeavingAGap() {
         // fails if it goes on behind what it could not read
-        try (TraceStore store = open(BY_HAND)) {
+        try (TraceStore store = stores.open(BY_HAND)) {
             for (int i = 1; i <= 3; i++) {
                 commit(store, 0, "k" + i, "a");
             }
         }
-        String second = disk.files().stream().filter(n -> n.startsWith("batches/")).toList().get(1);
-        byte[] bad = disk.bytes(second);
+        String second =
+                stores.disk().files().stream()
+                        .filter(n -> n.startsWith("batches/"))
+                        .toList()
+                        .get(1);
+        byte[] bad = stores.disk().bytes(second);
         bad[60] ^= 1;
-        disk.setBytes(second, bad);
-        try (TraceStore store = open(BY_HAND);
+        stores.disk().setBytes(second, bad);
+        try (TraceStore store = stores.open(BY_HAND);
                 TraceListener listener = store.find("a").orElseThrow().listen(1)) {
             assertTrue(listener.poll());
             assertEquals(List.of("+k1=v1"), drain(listener.changes(0)));
@@ -381,13 +358,13 @@ class TraceListenerTest {
     private record Held(ReadHold hold, int trace) {}
 
     private void history(Random random) {
-        disk = new SimulatedDisk(1);
+        stores.newDisk(1);
         // after each epoch, each trace
         List<List<Map<String, String>>> states = new ArrayList<>();
         states.add(List.of(Map.of(), Map.of()));
         List<Follower> followers = new ArrayList<>();
         List<Held> held = new ArrayList<>();
-        try (TraceStore store = open(BY_HAND.withChunkBytes(1 << random.nextInt(11)))) {
+        try (TraceStore store = stores.open(BY_HAND.withChunkBytes(1 << random.nextInt(11)))) {
             List<Trace> traces = List.of(store.findOrCreate("a"), store.findOrCreate("b"));
             for (int step = 0; step < 60; step++) {
                 switch (random.nextInt(10)) {
@@ -449,7 +426,8 @@ class TraceListenerTest {
                     long asOf = since + random.nextLong(store.upper() - since);
                     try (TraceSnapshot snapshot = traces.get(i).snapshot(asOf)) {
                         assertEquals(
-                                states.get((int) asOf).get(i), Rows.read(memory, snapshot, asOf));
+                                states.get((int) asOf).get(i),
+                                Rows.read(stores.memory(), snapshot, asOf));
                     }
                 }
             }
@@ -485,7 +463,11 @@ class TraceListenerTest {
                     }
                 }
                 Rows.appendChange(
-                        memory, commit.writer(traces.get(i)), after.get(i), changed, epoch);
+                        stores.memory(),
+                        commit.writer(traces.get(i)),
+                        after.get(i),
+                        changed,
+                        epoch);
                 after.set(i, changed);
             }
             commit.downgradeSince(Math.max(0, epoch - random.nextInt(5)));
