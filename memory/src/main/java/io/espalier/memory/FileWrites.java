@@ -43,6 +43,17 @@ public final class FileWrites implements AutoCloseable {
     }
 
     /**
+     * Takes the file for this handle, as {@link PunchableFile#tryOwn} does, before others' bytes
+     * are written over.
+     *
+     * @return whether nobody holds it
+     * @throws IOException if this handle is closed
+     */
+    public boolean tryOwn() throws IOException {
+        return FileCalls.tryLock(open(), false);
+    }
+
+    /**
      * Makes the names in a folder durable.
      *
      * @return false where the system has no such call

@@ -78,6 +78,30 @@ public interface Disk {
     }
 
     /**
+     * The same, but the file may be kept to become another one, by {@link #createFromSpare}, and
+     * has its name until then.
+     */
+    default void spare(String name) throws IOException {
+        discard(name);
+    }
+
+    /**
+     * Creates a file as {@link #create} does, maybe out of a {@linkplain #spare spare} one of the
+     * same folder. Until it is synced for the first time, others may see old bytes behind what was
+     * appended and, after a crash, in its place.
+     */
+    default DiskFile createFromSpare(String name) throws IOException {
+        return create(name);
+    }
+
+    /**
+     * Spare files are not needed any more.
+     *
+     * @param delete false to leave them where they are
+     */
+    default void dropSpares(boolean delete) throws IOException {}
+
+    /**
      * Says that a file is read here, until this is closed, so that nobody's {@link #discard}
      * changes what is read. For those who read what another process may delete meanwhile.
      *

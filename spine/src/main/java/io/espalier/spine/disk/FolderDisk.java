@@ -35,6 +35,7 @@ public final class FolderDisk implements Disk {
             System.getProperty("os.name", "").toLowerCase(Locale.ROOT).startsWith("windows");
 
     private final Path root;
+    private final SpareFiles spares = new SpareFiles();
 
     /** A disk over {@code root}, which need not exist yet. */
     public FolderDisk(Path root) {
@@ -132,7 +133,16 @@ public final class FolderDisk implements Disk {
             throw ofFailedWrite(path, e);
         }
         FileWrites file = FileWrites.open(path);
-        return file == null ? open(name, "rw") : new WrittenFile(this, name, path, file);
+        return file == null ? open(name, "rw") : new WrittenFile(this, name, path, file, 0);
+    }
+
+    @Override
+    public DiskFile createFromSpare(String name) throws IOException {
+        Path path = path(name);
+        SpareFiles.Taken taken = spares.take(path);
+        return taken == null
+                ? create(name)
+                : new WrittenFile(this, name, path, taken.file(), taken.sizeBytes());
     }
 
     @Override
@@ -184,6 +194,39 @@ public final class FolderDisk implements Disk {
     @Override
     public void discard(String name) throws IOException {
         SlowRelease.delete(path(name));
+    }
+
+    @Override
+    public void spare(String name) throws IOException {
+        boolean kept = false;
+        try {
+            kept = spares.keep(path(name));
+        } catch (IOException e) {
+            // it may still be possible to delete it, or be done
+        }
+        if (!kept) {
+            discard(name);
+        }
+    }
+
+    @Override
+    public void dropSpares(boolean delete) throws IOException {
+        if (delete) {
+            spares.drop();
+        } else {
+            spares.forget();
+        }
+    }
+
+    /** Gives back what is kept or on its way, for one who needs the room; false if nothing is. */
+    boolean giveRoom() {
+        boolean dropped = false;
+        try {
+            dropped = spares.drop();
+        } catch (IOException e) {
+            // then there is what there is
+        }
+        return SlowRelease.finish() || dropped;
     }
 
     @Override

@@ -26,16 +26,20 @@ final class WrittenFile implements DiskFile {
     private long sizeBytes;
     private boolean early;
 
+    /** Up to here the file may have bytes of another one that it was before. */
+    private long staleBytes;
+
     /** Up to here bytes were sent to the medium, and up to there they are known to have arrived. */
     private long sentBytes;
 
     private long arrivedBytes;
 
-    WrittenFile(FolderDisk disk, String name, Path path, FileWrites file) {
+    WrittenFile(FolderDisk disk, String name, Path path, FileWrites file, long staleBytes) {
         this.disk = disk;
         this.name = name;
         this.path = path;
         this.file = file;
+        this.staleBytes = staleBytes;
     }
 
     @Override
@@ -66,8 +70,8 @@ final class WrittenFile implements DiskFile {
         try {
             write(memory);
         } catch (DiskFullException e) {
-            // the room of what was deleted may be on its way
-            if (!SlowRelease.finish()) {
+            // the room of what was deleted may be on its way, or kept
+            if (!disk.giveRoom()) {
                 throw e;
             }
             write(memory);
@@ -113,6 +117,7 @@ final class WrittenFile implements DiskFile {
     public void truncate(long sizeBytes) throws IOException {
         file.truncate(sizeBytes);
         this.sizeBytes = sizeBytes;
+        staleBytes = Math.min(staleBytes, sizeBytes);
         sentBytes = Math.min(sentBytes, sizeBytes);
         arrivedBytes = Math.min(arrivedBytes, sizeBytes);
     }
@@ -120,10 +125,18 @@ final class WrittenFile implements DiskFile {
     @Override
     public void sync() throws IOException {
         try {
+            cutStale();
             file.sync();
         } catch (IOException e) {
             throw notSynced(e);
         }
+    }
+
+    private void cutStale() throws IOException {
+        if (staleBytes > sizeBytes) {
+            file.truncate(sizeBytes);
+        }
+        staleBytes = 0;
     }
 
     private DiskSyncException notSynced(IOException e) {
@@ -133,6 +146,7 @@ final class WrittenFile implements DiskFile {
 
     @Override
     public int read(long position, ByteBuffer target) throws IOException {
+        cutStale();
         try (DiskFile readable = disk.open(name)) {
             return readable.read(position, target);
         }

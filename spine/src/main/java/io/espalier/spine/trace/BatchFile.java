@@ -132,7 +132,7 @@ final class BatchFile implements StoredRun {
                 }
             }
             if (obsolete) {
-                folder.delete(part.fileId());
+                folder.retire(part.fileId());
             }
         }
     }

@@ -51,7 +51,19 @@ final class BatchFolder {
     /** No file is opened or deleted after this. */
     void close() {
         closed = true;
-        forbidDeleting();
+        synchronized (this) {
+            try {
+                disk.dropSpares(term != NO_TERM && isOurs());
+            } catch (IOException | StoreException e) {
+                // what is not referenced is swept at the next opening
+                notes.accept(disk.describe("") + ": spare files are left: " + e.getMessage());
+            }
+            term = NO_TERM;
+        }
+    }
+
+    private boolean isOurs() throws IOException {
+        return StoreFile.read(disk).term() == term;
     }
 
     /**
@@ -71,13 +83,29 @@ final class BatchFolder {
     }
 
     /** The same for any file of the store by its name. */
-    synchronized void delete(String name) {
+    void delete(String name) {
+        delete(name, false);
+    }
+
+    /**
+     * Deletes a file that the manifest named and names no longer, or lets it become another one:
+     * its id is known to be used up, whoever opens the store next.
+     */
+    void retire(long id) {
+        delete(Names.batch(id), true);
+    }
+
+    private synchronized void delete(String name, boolean spare) {
         if (term == NO_TERM) {
             return;
         }
         try {
-            if (StoreFile.read(disk).term() == term) {
-                disk.discard(name);
+            if (isOurs()) {
+                if (spare) {
+                    disk.spare(name);
+                } else {
+                    disk.discard(name);
+                }
             }
         } catch (IOException | StoreException e) {
             // what is not referenced is swept at the next opening

@@ -400,7 +400,7 @@ public final class StoreDirectory implements AutoCloseable {
         while (true) {
             long id = nextFileId.getAndIncrement();
             try {
-                DiskFile file = disk.create(Names.batch(id));
+                DiskFile file = disk.createFromSpare(Names.batch(id));
                 namesMade.incrementAndGet();
                 return new NewBatchFile(this, id, file);
             } catch (FileAlreadyExistsException e) {

@@ -1,8 +1,10 @@
 package io.espalier.spine.disk;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -19,6 +21,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeEach;
@@ -30,6 +33,7 @@ class FolderDiskTest {
     @TempDir Path temporary = Path.of("");
 
     private FolderDisk disk = new FolderDisk(Path.of(""));
+    private final Random random = new Random(782);
 
     @BeforeEach
     void makeDisk() throws IOException {
@@ -157,6 +161,148 @@ class FolderDiskTest {
             assumeTrue(freed, "no holes here");
         }
         assertArrayEquals(bytes, Files.readAllBytes(disk.root().resolve("b")));
+    }
+
+    private byte[] write(DiskFile file, int sizeBytes) throws IOException {
+        byte[] bytes = new byte[sizeBytes];
+        random.nextBytes(bytes);
+        file.append(ByteBuffer.wrap(bytes, 0, sizeBytes / 2));
+        file.append(ByteBuffer.wrap(bytes, sizeBytes / 2, sizeBytes - sizeBytes / 2));
+        file.sync();
+        return bytes;
+    }
+
+    private void assumeSpares() throws IOException {
+        Files.createFile(disk.root().resolve("probe"));
+        try (FileWrites file = FileWrites.open(disk.root().resolve("probe"))) {
+            assumeTrue(file != null, "files are written by the JDK alone");
+        }
+        disk.delete("probe");
+    }
+
+    private Object inode(String name) throws IOException {
+        return Files.getAttribute(disk.root().resolve(name), "unix:ino");
+    }
+
+    @Test
+    void aSpareFileBecomesAnother() throws Exception {
+        // fails if a file is not used again, if it keeps old bytes or its old name, if it is taken
+        // into another folder, or if a file that is there is written over
+        assumeSpares();
+        disk.createFolder("sub");
+        for (int sizeBytes : new int[] {50_000, 60_000, 70_000}) {
+            String old = "old" + sizeBytes;
+            try (DiskFile file = disk.create(old)) {
+                write(file, 60_000);
+            }
+            Object inode = inode(old);
+            disk.spare(old);
+            disk.createFromSpare("sub/other" + sizeBytes).close();
+            byte[] bytes;
+            try (DiskFile file = disk.createFromSpare("new" + sizeBytes)) {
+                assertEquals(0, file.sizeBytes());
+                bytes = write(file, sizeBytes);
+                assertEquals(sizeBytes, file.sizeBytes());
+            }
+            assertArrayEquals(bytes, Files.readAllBytes(disk.root().resolve("new" + sizeBytes)));
+            assertFalse(disk.exists(old));
+            assertEquals(inode, inode("new" + sizeBytes));
+        }
+        byte[] there = Files.readAllBytes(disk.root().resolve("new70000"));
+        disk.spare("new50000");
+        assertThrows(
+                FileAlreadyExistsException.class, () -> disk.createFromSpare("new70000").close());
+        assertArrayEquals(there, Files.readAllBytes(disk.root().resolve("new70000")));
+        assertFalse(disk.exists("new50000"));
+    }
+
+    @Test
+    void whatIsAppendedIsAllThatIsRead() throws Exception {
+        // fails if old bytes are read before the first sync, or after what was cut off is synced
+        try (DiskFile file = disk.create("old")) {
+            write(file, 9000);
+        }
+        disk.spare("old");
+        try (DiskFile file = disk.createFromSpare("new")) {
+            byte[] bytes = random(100);
+            file.append(ByteBuffer.wrap(bytes));
+            assertEquals(100, file.read(0, ByteBuffer.allocate(9000)));
+            file.truncate(40);
+            file.append(ByteBuffer.wrap(bytes, 40, 30));
+            file.sync();
+            assertArrayEquals(
+                    Arrays.copyOf(bytes, 70), Files.readAllBytes(disk.root().resolve("new")));
+        }
+    }
+
+    @Test
+    void whatOthersReadOrKeepIsNotWrittenOver() throws Exception {
+        // fails if a file becomes another that has a second name, or that somebody holds; also if
+        // a spare file can be held, which is about to change
+        assumeSpares();
+        byte[][] old = new byte[3][];
+        List<String> names = List.of("linked", "late", "held");
+        for (int i = 0; i < names.size(); i++) {
+            try (DiskFile file = disk.create(names.get(i))) {
+                old[i] = write(file, 9000);
+            }
+        }
+        Path root = disk.root();
+        Files.createLink(root.resolve("backup"), root.resolve("linked"));
+        try (DiskLock hold = disk.hold("held");
+                DiskFile held = disk.open("held")) {
+            assertNotNull(hold);
+            names.forEach(name -> assertDoesNotThrow(() -> disk.spare(name)));
+            Files.createLink(root.resolve("lateBackup"), root.resolve("late"));
+            assertThrows(NoSuchFileException.class, () -> disk.hold("late"));
+            for (int i = 0; i < 3; i++) {
+                try (DiskFile file = disk.createFromSpare("new" + i)) {
+                    write(file, 8000);
+                }
+            }
+            ByteBuffer all = ByteBuffer.allocate(9000);
+            held.read(0, all);
+            assertArrayEquals(old[2], all.array());
+        }
+        assertArrayEquals(old[0], Files.readAllBytes(root.resolve("backup")));
+        assertArrayEquals(old[1], Files.readAllBytes(root.resolve("lateBackup")));
+        assertEquals(List.of("backup", "lateBackup", "new0", "new1", "new2"), disk.list(""));
+    }
+
+    @Test
+    void sparesAreFewAndSmallAndGoWhenTheyAreNotNeeded() throws Exception {
+        // fails if files pile up, if a large one is kept, or if what is kept stays
+        assumeSpares();
+        int count = SpareFiles.FILES_MAX + 3;
+        for (int i = 0; i < count; i++) {
+            try (DiskFile file = disk.create("file" + i)) {
+                file.append(ByteBuffer.allocate(5000));
+            }
+        }
+        try (DiskFile file = disk.create("large")) {
+            file.append(ByteBuffer.allocate((int) SpareFiles.FILE_BYTES_MAX + 1));
+        }
+        disk.create("empty").close();
+        disk.spare("large");
+        disk.spare("empty");
+        disk.spare("absent");
+        for (int i = 0; i < count; i++) {
+            disk.spare("file" + i);
+        }
+        assertEquals(SpareFiles.FILES_MAX, disk.list("").size());
+        assertFalse(disk.exists("large"));
+        assertFalse(disk.exists("empty"));
+        disk.spare("file0");
+        assertFalse(disk.exists("file0"), "a second time it is deleted");
+        disk.dropSpares(true);
+        assertEquals(List.of(), disk.list(""));
+        try (DiskFile file = disk.create("left")) {
+            file.append(ByteBuffer.allocate(5000));
+        }
+        disk.spare("left");
+        disk.dropSpares(false);
+        disk.createFromSpare("new").close();
+        assertEquals(List.of("left", "new"), disk.list(""));
     }
 
     @Test
@@ -291,7 +437,7 @@ class FolderDiskTest {
         }
         FileWrites calls = FileWrites.open(full);
         assumeTrue(calls != null, "no native calls here");
-        try (WrittenFile file = new WrittenFile(disk, "full", full, calls)) {
+        try (WrittenFile file = new WrittenFile(disk, "full", full, calls, 0)) {
             assertThrows(DiskFullException.class, () -> file.append(ByteBuffer.wrap(new byte[9])));
             file.writeEarly();
             assertThrows(DiskFullException.class, () -> file.append(ByteBuffer.wrap(new byte[9])));

@@ -18,6 +18,8 @@ public enum Happened {
     SECTOR_GARBLED,
     /** A name that was not synced refers to what it did before, or to nothing. */
     NAME_LOST,
+    /** A file that was given up became another. */
+    FILE_REUSED,
     /** There was no room. */
     FULL,
     /** A sync failed. */

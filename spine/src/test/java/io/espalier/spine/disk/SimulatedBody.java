@@ -83,7 +83,10 @@ final class SimulatedBody {
     final List<Pending> pending = new ArrayList<>();
 
     void append(byte[] bytes) {
-        int offset = seen.sizeBytes();
+        write(seen.sizeBytes(), bytes);
+    }
+
+    void write(int offset, byte[] bytes) {
         seen.put(offset, bytes, 0, bytes.length);
         pending.add(new Write(offset, bytes));
     }

@@ -73,6 +73,8 @@ public final class SimulatedDisk implements Disk {
     private boolean readOnly;
     private @Nullable Runnable meanwhile;
     private volatile Runnable beforeDiscard = () -> {};
+    private int sparesMax;
+    private final TreeSet<String> spares = new TreeSet<>();
     private long steps;
     private int generation;
     private boolean down;
@@ -112,6 +114,16 @@ public final class SimulatedDisk implements Disk {
     /** Lets something else happen right before a file of a store is given up. */
     public void beforeEachDiscard(Runnable check) {
         this.beforeDiscard = check;
+    }
+
+    /** How many files that are given up are kept to become others; none unless told. */
+    public synchronized void setSparesMax(int count) {
+        sparesMax = count;
+    }
+
+    /** Whether a file was given up, and is kept to become another. */
+    public synchronized boolean isSpare(String name) {
+        return spares.contains(name);
     }
 
     /** Forgets faults to come. */
@@ -222,6 +234,7 @@ public final class SimulatedDisk implements Disk {
 
     private void restart() {
         locks.clear();
+        spares.clear();
         faults.clear();
         down = false;
         generation++;
@@ -357,7 +370,56 @@ public final class SimulatedDisk implements Disk {
             refer(name, body);
         }
         checkUp();
-        return new SimulatedFile(name, body, true);
+        return new SimulatedFile(name, body, true, 0);
+    }
+
+    @Override
+    public synchronized DiskFile createFromSpare(String name) throws IOException {
+        String spare =
+                spares.stream()
+                        .filter(each -> folderOf(each).equals(folderOf(name)))
+                        .findFirst()
+                        .orElse("");
+        SimulatedBody body = seen.get(spare);
+        if (body == null || seen.containsKey(name)) {
+            spares.remove(spare);
+            return create(name);
+        }
+        Fault fault = step(name, true);
+        refuseIfFull(fault, name);
+        spares.remove(spare);
+        if (fault != Fault.CRASH || random.nextBoolean()) {
+            refer(name, body);
+            refer(spare, null);
+        }
+        checkUp();
+        count(Happened.FILE_REUSED);
+        return new SimulatedFile(name, body, true, 0);
+    }
+
+    @Override
+    public void spare(String name) throws IOException {
+        synchronized (this) {
+            if (spares.size() < sparesMax && seen.containsKey(name)) {
+                spares.add(name);
+                return;
+            }
+        }
+        discard(name);
+    }
+
+    @Override
+    public synchronized void dropSpares(boolean delete) {
+        if (!delete) {
+            // those of a process that was shut out are another's by now
+            return;
+        }
+        for (String spare : spares) {
+            if (seen.containsKey(spare)) {
+                refer(spare, null);
+            }
+        }
+        spares.clear();
     }
 
     @Override
@@ -367,7 +429,7 @@ public final class SimulatedDisk implements Disk {
         if (body == null) {
             throw new NoSuchFileException(describe(name));
         }
-        return new SimulatedFile(name, body, false);
+        return new SimulatedFile(name, body, false, body.seen.sizeBytes());
     }
 
     @Override
@@ -505,6 +567,11 @@ public final class SimulatedDisk implements Disk {
         }
     }
 
+    /** Nobody counts where there is always room. */
+    private long freeBytes() {
+        return capacityBytes == Long.MAX_VALUE ? capacityBytes : capacityBytes - usedBytes();
+    }
+
     private final class SimulatedFile implements DiskFile {
         private final String name;
         private final SimulatedBody body;
@@ -512,10 +579,14 @@ public final class SimulatedDisk implements Disk {
         private final int openedIn = generation;
         private boolean open = true;
 
-        SimulatedFile(String name, SimulatedBody body, boolean writable) {
+        /** Where what is appended goes; behind it may be what the file was before. */
+        private int end;
+
+        SimulatedFile(String name, SimulatedBody body, boolean writable, int end) {
             this.name = name;
             this.body = body;
             this.writable = writable;
+            this.end = end;
         }
 
         private void check(boolean toWrite) throws IOException {
@@ -537,7 +608,7 @@ public final class SimulatedDisk implements Disk {
         public long sizeBytes() throws IOException {
             synchronized (SimulatedDisk.this) {
                 check(false);
-                return body.seen.sizeBytes();
+                return writable ? end : body.seen.sizeBytes();
             }
         }
 
@@ -548,13 +619,13 @@ public final class SimulatedDisk implements Disk {
                 Fault fault = step(name, true);
                 byte[] bytes = new byte[source.remaining()];
                 source.get(bytes);
-                // nobody counts where there is always room
-                long free =
-                        capacityBytes == Long.MAX_VALUE
-                                ? capacityBytes
-                                : capacityBytes - usedBytes();
+                int over = Math.min(bytes.length, body.seen.sizeBytes() - end);
+                if (bytes.length - over > freeBytes()) {
+                    dropSpares(true);
+                }
+                long free = Math.max(freeBytes(), freeBytes() + over);
                 if (name.startsWith(limited)) {
-                    free = Math.min(free, fileBytesMax - body.seen.sizeBytes());
+                    free = Math.min(free, fileBytesMax - end);
                 }
                 boolean full = fault == Fault.FULL || bytes.length > free;
                 if (full || fault == Fault.CRASH) {
@@ -562,7 +633,8 @@ public final class SimulatedDisk implements Disk {
                     int done = Math.min(room, random.nextInt(bytes.length + 1));
                     bytes = Arrays.copyOf(bytes, done);
                 }
-                body.append(bytes);
+                body.write(end, bytes);
+                end += bytes.length;
                 checkUp();
                 refuseIfFull(full ? Fault.FULL : null, name);
             }
@@ -576,6 +648,7 @@ public final class SimulatedDisk implements Disk {
                 if (fault != Fault.CRASH || random.nextBoolean()) {
                     body.truncate((int) sizeBytes);
                 }
+                end = (int) sizeBytes;
                 checkUp();
             }
         }
@@ -592,6 +665,9 @@ public final class SimulatedDisk implements Disk {
                 }
                 if (fault == Fault.CRASH && random.nextBoolean()) {
                     throw new Crash();
+                }
+                if (body.seen.sizeBytes() > end) {
+                    body.truncate(end);
                 }
                 body.sync();
                 checkUp();

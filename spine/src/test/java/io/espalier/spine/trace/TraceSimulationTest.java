@@ -48,6 +48,7 @@ class TraceSimulationTest {
                     Map.entry("writes reordered", 200L),
                     Map.entry("sector garbled", 1000L),
                     Map.entry("name lost", 4000L),
+                    Map.entry("file reused", 3000L),
                     Map.entry("bit rotted", 10_000L),
                     Map.entry("rot found", 5000L),
                     Map.entry("full", 1000L),
