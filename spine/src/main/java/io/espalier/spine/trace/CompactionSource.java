@@ -32,7 +32,7 @@ final class CompactionSource {
     static final int MOVED_SHARE = 8;
 
     /** So much smaller may be the files of a run that is cut where another one is. */
-    private static final int CUT_SHARE = 8;
+    private static final int CUT_SHARE = 16;
 
     /** A claim that is over. */
     private static final long NEVER_MILLIS = 0;

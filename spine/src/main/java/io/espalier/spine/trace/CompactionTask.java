@@ -10,6 +10,7 @@ record CompactionTask(Trace trace, MergeRequest request) {
     // fewer runs of so few updates: the price is that of the files, and each update would be
     // rewritten for each doubling; a fold of everything, or a wider request, takes them all at once
     private static final int SMALL_RUNS = 16;
+    private static final int SMALL_RUNS_BESIDE = 32;
     private static final long SMALL_UPDATES = 1 << 22;
 
     /** Whether both want something of the same batches. */
@@ -29,10 +30,17 @@ record CompactionTask(Trace trace, MergeRequest request) {
         return request.inputs().stream().mapToLong(i -> i.batch().updateCount()).sum();
     }
 
-    /** Whether it pays to wait for a request that covers it. */
-    boolean isSmall() {
+    /**
+     * Whether it pays to wait for a request that covers it.
+     *
+     * @param beside whether a large compaction is under way, which would pause for it, and would
+     *     have to write its runs anew
+     */
+    boolean isSmall(boolean beside) {
         long runs = request.inputs().stream().mapToLong(i -> i.batch().runs().size()).sum();
-        return runs > 0 && runs < SMALL_RUNS && updateCount() < SMALL_UPDATES;
+        return runs > 0
+                && runs < (beside ? SMALL_RUNS_BESIDE : SMALL_RUNS)
+                && updateCount() < SMALL_UPDATES;
     }
 
     /** What is stored of the inputs, in order. */

@@ -125,7 +125,7 @@ final class Compactor implements AutoCloseable {
             return;
         }
         long now = source.nowMillis();
-        long patience = task.isSmall() ? source.options().compactionPatienceMillis() : 0;
+        long patience = task.isSmall(depth() > 0) ? source.options().compactionPatienceMillis() : 0;
         queue.add(task, now, now + patience);
         notifyAll();
     }
