@@ -23,6 +23,7 @@ import javax.tools.StandardJavaFileManager;
 import javax.tools.ToolProvider;
 import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** What a floor offers is explained: read from the sources of the floors below this one. */
 class PublicApiTest {
@@ -37,8 +38,8 @@ class PublicApiTest {
 
     /** Fails if the check above would not see a missing comment. */
     @Test
-    void aMissingCommentIsFound() throws IOException {
-        Path source = Files.createTempDirectory("espalier").resolve("Sample.java");
+    void aMissingCommentIsFound(@TempDir Path folder) throws IOException {
+        Path source = folder.resolve("Sample.java");
         Files.writeString(
                 source,
                 """

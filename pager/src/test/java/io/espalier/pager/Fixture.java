@@ -192,6 +192,11 @@ final class Fixture implements AutoCloseable {
         pager.close();
         assertEquals(0, budget.usedBytes(), "budget in use after everything is closed");
         memory.close();
+        removeFolder();
+    }
+
+    /** Of a fixture that does not close by itself. */
+    void removeFolder() {
         assertEquals(List.of(), filesLeft(), "files left behind");
         try {
             Files.delete(directory);

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.espalier.memory.NativeMemory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -156,8 +157,10 @@ final class PrefetchTest {
     @Test
     void aDamagedPageIsThePinsToTell() throws Exception {
         // fails if an error on the reader's thread is lost, or kills it
+        try (NativeMemory probe = NativeMemory.open()) {
+            assumeTrue(probe.isNative());
+        }
         try (Fixture f = fixture(Codec.NONE, 1, IMAGE)) {
-            assumeTrue(f.memory.isNative());
             StoredPage page = Objects.requireNonNull(images.get(0).storedForTest());
             FaultTest.flip(f, page, page.extent().position());
             images.get(0).prefetch();

@@ -20,7 +20,6 @@ import java.util.SplittableRandom;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.LongRange;
-import net.jqwik.api.lifecycle.AfterProperty;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -128,18 +127,19 @@ final class SpillSpaceTest {
         }
     }
 
-    private Path folder = Path.of("");
-
-    @AfterProperty
-    void removeFolder() throws IOException {
-        Files.deleteIfExists(folder);
-    }
-
     @Property(tries = 60)
     void placesInUseNeverOverlapAndAllIsCounted(@ForAll @LongRange(min = 0) long seed)
             throws IOException {
         // fails if a page is given out twice, or bytes get lost between used and free
-        folder = Files.createTempDirectory("espalier-space-test");
+        Path folder = Files.createTempDirectory("espalier-space-test");
+        try {
+            allocateAndFree(folder, seed);
+        } finally {
+            Files.delete(folder);
+        }
+    }
+
+    private static void allocateAndFree(Path folder, long seed) throws IOException {
         SplittableRandom random = new SplittableRandom(seed);
         try (NativeMemory memory = NativeMemory.open();
                 SpillSpace space = space(memory, folder, random.nextLong(MIB))) {

@@ -285,6 +285,7 @@ final class WritersTest {
         assertThrows(AssertionError.class, f::close);
         f.pager.close();
         f.memory.close();
+        f.removeFolder();
     }
 
     @Test
