@@ -61,59 +61,50 @@ public final class Cursor implements BatchCursor {
         rewind();
     }
 
-    /** Whether there is a key here, or the run ended. */
     @Override
     public boolean hasKey() {
         return chunk < run.chunkCount();
     }
 
-    /** Whether there is a val here, or the key's vals ended. */
     @Override
     public boolean hasVal() {
         return hasVal;
     }
 
-    /** The column that holds the key, at {@link #key()}. */
     @Override
     public Column keys() {
         checkKey();
         return view.keys();
     }
 
-    /** The index of the key in {@link #keys()}. */
     @Override
     public long key() {
         return key;
     }
 
-    /** The column that holds the val, at {@link #val()}. */
     @Override
     public Column vals() {
         checkVal();
         return view.vals();
     }
 
-    /** The index of the val in {@link #vals()}. */
     @Override
     public long val() {
         return val;
     }
 
-    /** Goes to the first key. */
     @Override
     public void rewind() {
         checkOpen();
         goTo(0, 0);
     }
 
-    /** Goes to the first val of the key. */
     @Override
     public void rewindVals() {
         checkKey();
         goTo(keyChunk, keyStart);
     }
 
-    /** Goes to the next key. */
     @Override
     public void stepKey() {
         checkKey();
@@ -135,10 +126,6 @@ public final class Cursor implements BatchCursor {
         goTo(next, 0);
     }
 
-    /**
-     * Goes to the first key, from here on, that is not less than value {@code probe} of {@code
-     * probes}.
-     */
     @Override
     public void seekKey(Column probes, long probe) {
         checkOpen();
@@ -156,7 +143,6 @@ public final class Cursor implements BatchCursor {
         goTo(target, found);
     }
 
-    /** Goes to the next val of the key. */
     @Override
     public void stepVal() {
         checkVal();
@@ -181,10 +167,6 @@ public final class Cursor implements BatchCursor {
         hasVal = false;
     }
 
-    /**
-     * Goes to the first val of the key, from here on, that is not less than value {@code probe} of
-     * {@code probes}.
-     */
     @Override
     public void seekVal(Column probes, long probe) {
         checkKey();

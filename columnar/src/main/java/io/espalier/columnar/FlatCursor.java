@@ -12,10 +12,11 @@ final class FlatCursor implements BatchCursor {
     private @Nullable ChunkPin aheadPin;
     private boolean closed;
 
-    /** The first row of the val, or some row of the key behind its vals. */
     private long chunk;
 
+    /** The first row of the val, or some row of the key behind its vals. */
     private long row;
+
     private boolean hasVal;
 
     private long keyChunk;

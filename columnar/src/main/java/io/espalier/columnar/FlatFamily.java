@@ -2,7 +2,10 @@ package io.espalier.columnar;
 
 import io.espalier.pager.Pager;
 
-/** Flat rows: row by row, as plainly as can be. */
+/**
+ * Flat rows: row by row, as plainly as can be. Views, cursors and staging repeat here what those of
+ * tries do, and share nothing with them: this family is what the other one is tested against.
+ */
 final class FlatFamily implements ChunkFamily {
 
     private final Pager pager;

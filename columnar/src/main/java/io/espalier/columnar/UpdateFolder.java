@@ -209,7 +209,11 @@ final class UpdateFolder implements AutoCloseable {
         }
     }
 
-    /** Selects keys and vals of rows at one time: without a branch, by writing every place. */
+    /**
+     * Selects keys and vals of rows at one time: without a branch, by writing every place. A val is
+     * an update here, and keeps its start as 64 bits; otherwise as {@link #selectGroups}, of which
+     * a loop for both would store for either what only the other wants.
+     */
     private void selectVals(long words, int count, long keyBits, long valBits, long starts) {
         int key = 0;
         int val = 0;

@@ -121,59 +121,53 @@ public record PagerOptions(
 
     /** These options with other spill files. */
     public PagerOptions withSegmentBytes(long segmentBytes) {
-        Draft draft = new Draft(this);
-        draft.segmentBytes = segmentBytes;
-        return draft.options();
+        return with(draft -> draft.segmentBytes = segmentBytes);
     }
 
     /** These options with another codec policy. */
     public PagerOptions withCodecPolicy(CodecPolicy codecPolicy) {
-        Draft draft = new Draft(this);
-        draft.codecPolicy = codecPolicy;
-        return draft.options();
+        return with(draft -> draft.codecPolicy = codecPolicy);
     }
 
     /** These options with another slack. */
     public PagerOptions withSlackBytes(long slackBytes) {
-        Draft draft = new Draft(this);
-        draft.slackBytes = slackBytes;
-        return draft.options();
+        return with(draft -> draft.slackBytes = slackBytes);
     }
 
     /** These options with other windows of mapped bytes: of pages, and of files. */
     public PagerOptions withWindows(long pageWindowBytes, long fileWindowBytes) {
-        Draft draft = new Draft(this);
-        draft.pageWindowBytes = pageWindowBytes;
-        draft.fileWindowBytes = fileWindowBytes;
-        return draft.options();
+        return with(draft -> {
+            draft.pageWindowBytes = pageWindowBytes;
+            draft.fileWindowBytes = fileWindowBytes;
+        });
     }
 
     /** These options with another limit of freed extents that keep their blocks. */
     public PagerOptions withFreeBytesMax(long freeBytesMax) {
-        Draft draft = new Draft(this);
-        draft.freeBytesMax = freeBytesMax;
-        return draft.options();
+        return with(draft -> draft.freeBytesMax = freeBytesMax);
     }
 
     /** These options with other threads that write: how many, and how many images may wait. */
     public PagerOptions withWriters(int writerThreads, int writeQueueImages) {
-        Draft draft = new Draft(this);
-        draft.writerThreads = writerThreads;
-        draft.writeQueueImages = writeQueueImages;
-        return draft.options();
+        return with(draft -> {
+            draft.writerThreads = writerThreads;
+            draft.writeQueueImages = writeQueueImages;
+        });
     }
 
     /** These options with another limit of what is read ahead. */
     public PagerOptions withPrefetchBytes(long prefetchBytes) {
-        Draft draft = new Draft(this);
-        draft.prefetchBytes = prefetchBytes;
-        return draft.options();
+        return with(draft -> draft.prefetchBytes = prefetchBytes);
     }
 
     /** These options with a listener for page-outs that fail. */
     public PagerOptions withOnSpillFailure(Consumer<SpillException> onSpillFailure) {
+        return with(draft -> draft.onSpillFailure = onSpillFailure);
+    }
+
+    private PagerOptions with(Consumer<Draft> change) {
         Draft draft = new Draft(this);
-        draft.onSpillFailure = onSpillFailure;
+        change.accept(draft);
         return draft.options();
     }
 
