@@ -47,7 +47,7 @@ public final class Extractor {
      */
     public void extract(Run run, Column probes, ChainBuilder out) {
         check(run, out);
-        check(run, probes);
+        Families.check(run.type(), probes);
         long probe = 0;
         long chunk = 0;
         while (probe < probes.count()) {
@@ -278,36 +278,6 @@ public final class Extractor {
                             + " for a chain of "
                             + out.type()
                             + "; make the chain of the run's type");
-        }
-    }
-
-    private static void check(Run run, Column probes) {
-        ColumnType type = run.type().key();
-        if (probes.kind() != type.kind()
-                || (type.kind() == ColumnType.Kind.TUPLE
-                        && probes.count() > 0
-                        && probes.width() != type.fixedWidth())) {
-            throw new IllegalArgumentException(
-                    "probes of "
-                            + probes.kind()
-                            + ", "
-                            + probes.width()
-                            + " bytes wide, for keys of "
-                            + type
-                            + "; make the probes a column of that type");
-        }
-        if (!probes.isAscending()) {
-            long at = probes.firstDescent();
-            throw new IllegalArgumentException(
-                    "probe "
-                            + at
-                            + " of "
-                            + probes.count()
-                            + " is "
-                            + probes.describe(at)
-                            + " after "
-                            + probes.describe(at - 1)
-                            + "; probes ascend: sort them, and take each once");
         }
     }
 }

@@ -51,12 +51,22 @@ final class Families {
                             + probes.kind()
                             + ", "
                             + probes.width()
-                            + " bytes wide, for "
-                            + key);
+                            + " bytes wide, for keys of "
+                            + key
+                            + "; make the probes a column of that type");
         }
         if (!probes.isAscending()) {
+            long at = probes.firstDescent();
             throw new IllegalArgumentException(
-                    probes.count() + " probes that do not ascend; sort them, without duplicates");
+                    "probe "
+                            + at
+                            + " of "
+                            + probes.count()
+                            + " is "
+                            + probes.describe(at)
+                            + " after "
+                            + probes.describe(at - 1)
+                            + "; probes ascend: sort them, and take each once");
         }
     }
 
@@ -86,7 +96,7 @@ final class Families {
                             + b
                             + " of an update with time "
                             + type.time().show(time, second)
-                            + " sum to more than 64 bits");
+                            + " sum to more than 64 bits hold; keep counts smaller");
         }
         return sum;
     }

@@ -79,7 +79,7 @@ final class FlatBuilder implements AutoCloseable {
                                 last.timeAt(count - 1), last.secondTimeAt(count - 1), time, second);
             }
             if (order >= 0) {
-                throw notAbove();
+                throw notAbove(keys, key, vals, val, time, second);
             }
         }
         long row = rows.reserve(stride);
@@ -132,7 +132,13 @@ final class FlatBuilder implements AutoCloseable {
             return;
         }
         if (count > 0 && open().compare(count - 1, view, from) >= 0) {
-            throw notAbove();
+            throw notAbove(
+                    view.keys(),
+                    from,
+                    view.vals(),
+                    from,
+                    view.timeAt(from),
+                    view.secondTimeAt(from));
         }
         long values = view.heapStart(to) - view.heapStart(from);
         int delta = (int) (heap.sizeBytes() - view.heapStart(from));
@@ -164,11 +170,26 @@ final class FlatBuilder implements AutoCloseable {
         Words.setInt(segment, at, 0, Words.getInt(segment, at, 0) + delta);
     }
 
-    private IllegalArgumentException notAbove() {
+    private IllegalArgumentException notAbove(
+            Column keys, long key, Column vals, long val, long time, long second) {
+        FlatView last = open();
+        long at = count - 1;
         return new IllegalArgumentException(
-                "a row at or below the last one of the builder, after "
+                "a row ("
+                        + keys.describe(key)
+                        + ", "
+                        + vals.describe(val)
+                        + ", "
+                        + type.time().show(time, second)
+                        + ") for a builder of "
                         + count
-                        + " rows; rows must ascend");
+                        + " rows, the last of which is ("
+                        + last.keys().describe(at)
+                        + ", "
+                        + last.vals().describe(at)
+                        + ", "
+                        + type.time().show(last.timeAt(at), last.secondTimeAt(at))
+                        + "); rows must ascend: sort them, and fold what is equal");
     }
 
     /**
