@@ -210,6 +210,39 @@ class BulkReadTest {
     }
 
     @Test
+    void keysBesideEachOtherAreFoundWhereverTheListOfASearchIsFull() {
+        // fails when the next search of many begins behind the key that follows the last hit
+        TrieType type = new TrieType(ColumnType.LONG, ColumnType.UNIT, DiffType.COUNT);
+        int pairs = 2500; // more probes than one search takes
+        SortedMap<Row, Diff> rows = new TreeMap<>();
+        for (long key = 0; key <= 10 * pairs + 1; key++) {
+            rows.put(new Row(Tries.datum(key), Tries.datum(), 0), new Diff(1, Tries.datum("")));
+        }
+        try (NativeMemory memory = Tries.memory();
+                Pager pager = pager(memory, Where.RESIDENT);
+                Batch batch = Tries.form(pager, type, rows, 1 << 30);
+                ColumnBuilder probes = ColumnBuilder.distinct(memory, ColumnType.LONG)) {
+            for (int first = 0; first < 2; first++) {
+                // one alone or none, so that a pair is torn by a list of an even or an odd size
+                probes.clear(0);
+                for (long i = 0; i < first; i++) {
+                    probes.append(5);
+                }
+                for (long i = 1; i <= pairs; i++) {
+                    probes.append(10 * i);
+                    probes.append(10 * i + 1);
+                }
+                try (Batch found = new Batch(type);
+                        ChainBuilder out = Tries.chain(pager, type, 1 << 30, found)) {
+                    new Extractor().extract(batch, probes.column(), out);
+                    out.finish();
+                    assertEquals(first + 2L * pairs, found.updateCount());
+                }
+            }
+        }
+    }
+
+    @Test
     void aRunOfSmallChunksIsJoinedWhileItIsFetched() {
         // fails when a chunk below the target is handed over beside another that is small
         TrieType type = new TrieType(ColumnType.LONG, ColumnType.UNIT, DiffType.COUNT);

@@ -229,7 +229,7 @@ final class Tries {
         return column;
     }
 
-    private static void append(ColumnBuilder column, ColumnType type, Datum value) {
+    static void append(ColumnBuilder column, ColumnType type, Datum value) {
         switch (type.kind()) {
             case UNIT -> column.appendUnits(1);
             case LONG -> column.append(Datum.word(value.bytes, 0));
