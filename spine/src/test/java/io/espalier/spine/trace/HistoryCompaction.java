@@ -172,10 +172,14 @@ final class HistoryCompaction {
         if (refused) {
             tally.add("commit refused since compaction fails", 1);
             // the refusal has brought the next attempt near
+            long retries = history.store().compactionStats().retries();
             history.clock.advanceMillis(CompactionQueue.RETRY_MILLIS_MIN);
             while (failing.turn()) {
                 // all that is due
             }
+            assertTrue(
+                    history.store().compactionStats().retries() > retries,
+                    "what failed is not tried again although somebody waits");
             if (failing.failure() == null) {
                 history.commit();
             }

@@ -1,6 +1,7 @@
 package io.espalier.spine.trace;
 
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.espalier.pager.Pager;
 import io.espalier.spine.disk.DiskFile;
@@ -40,7 +41,8 @@ final class HistoryOutsiders {
         switch (requests.isEmpty() ? 0 : random.nextInt(8)) {
             case 0, 1 -> external.next().ifPresent(request -> requests.add(request.toBytes()));
             case 2 -> workAtOnce(external);
-            case 3, 4 -> work(request(requests.get(random.nextInt(requests.size()))));
+            case 3 -> work(request(requests.get(random.nextInt(requests.size()))));
+            case 4 -> answerTooLate(external);
             case 5 -> die(request(requests.get(random.nextInt(requests.size()))));
             default -> {
                 if (!results.isEmpty()) {
@@ -56,10 +58,27 @@ final class HistoryOutsiders {
     boolean workAtOnce(ExternalCompaction external) {
         Optional<CompactionRequest> request = external.next();
         if (request.isPresent()) {
+            requests.add(request.get().toBytes());
             work(request.get());
             answer(external, results.getLast());
         }
         return request.isPresent();
+    }
+
+    /** Somebody else has done it meanwhile, since the lease was over. */
+    private void answerTooLate(ExternalCompaction external) {
+        Optional<CompactionRequest> request = external.next();
+        if (request.isEmpty()) {
+            return;
+        }
+        requests.add(request.get().toBytes());
+        work(request.get());
+        byte[] late = results.getLast();
+        history.clock.advanceMillis(TraceHistory.LEASE_MILLIS);
+        for (CompactionTask task : history.store().compaction().waiting(Long.MAX_VALUE)) {
+            history.store().compactor().compact(task);
+        }
+        answer(external, late);
     }
 
     private void work(CompactionRequest request) {
@@ -85,8 +104,18 @@ final class HistoryOutsiders {
         } catch (ManifestState.MalformedException e) {
             throw new AssertionError(e);
         }
+        boolean inputsAreThere =
+                requests.stream()
+                        .map(HistoryOutsiders::request)
+                        .filter(request -> request.fileId() == result.fileId())
+                        .anyMatch(this::hasInputs);
+        boolean rotten = random.nextInt(6) == 0 && rot(result);
         Answer answer = external.answer(result);
         tally.add("result " + answer, 1);
+        if (answer == Answer.APPLIED) {
+            assertTrue(inputsAreThere, "applied, but what it replaces was not there");
+            assertFalse(rotten, "applied, but its file is damaged");
+        }
         boolean listed = history.store().refersTo(result.fileId());
         switch (answer) {
             case APPLIED, REPEATED -> {
@@ -94,6 +123,23 @@ final class HistoryOutsiders {
             }
             default -> assertFalse(listed, () -> answer + ", but it is there");
         }
+    }
+
+    private boolean hasInputs(CompactionRequest request) {
+        return request.inputs().stream().allMatch(part -> history.store().refersTo(part.fileId()));
+    }
+
+    /** Lets a bit of a result's file change, if there is one. */
+    private boolean rot(CompactionResult result) {
+        String name = Names.compactionOutput(result.fileId());
+        boolean there = history.disk.files().contains(name);
+        if (there && history.disk.bytes(name).length > 0) {
+            int offset = random.nextInt(history.disk.bytes(name).length);
+            history.disk.rot(name, offset, 1 << random.nextInt(8));
+            tally.add("output of others damaged", 1);
+            return true;
+        }
+        return false;
     }
 
     private static CompactionRequest request(byte[] bytes) {

@@ -26,6 +26,9 @@ final class TraceHistory {
 
     static final long LEASE_MILLIS = 1000;
 
+    /** About as many steps does it take to open a store and to clean up. */
+    private static final int OPENING_STEPS = 20;
+
     /** How much happens. A small one meets as much as a large one, if there are many of them. */
     enum Size {
         SMALL(2, 8, 4, 2, 16),
@@ -80,6 +83,7 @@ final class TraceHistory {
     private final List<TraceStore> shutOut = new ArrayList<>();
 
     private boolean everOpened;
+    private boolean wentDown;
     private boolean lockLost;
 
     TraceHistory(long seed, Size size, NativeMemory memory, Pager pager) {
@@ -415,6 +419,10 @@ final class TraceHistory {
     /** From opening to the end of a process, in order or not; then power may be lost. */
     void live(Fault first) {
         Fault kind = first;
+        if (wentDown && random.nextInt(3) == 0) {
+            // once more, before the opening comes to its end
+            disk.failAt(disk.steps() + random.nextInt(OPENING_STEPS), Fault.CRASH);
+        }
         for (int i = random.nextInt(4); i > 0; i--) {
             disk.failAt(disk.steps() + random.nextLong(20L + 8L * size.actsMax), kind);
             Fault[] kinds = Fault.values();
@@ -428,11 +436,13 @@ final class TraceHistory {
             if (random.nextInt(3) == 0) {
                 close();
             }
+            wentDown = false;
         } catch (SimulatedDisk.Crash
                 | StoreException.Stopped
                 | StoreException.Full
                 | StoreException.NotPermitted e) {
             // goes down, then
+            wentDown = true;
         }
         restart();
     }
