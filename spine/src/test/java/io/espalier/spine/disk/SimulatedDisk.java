@@ -155,6 +155,15 @@ public final class SimulatedDisk implements Disk {
         return seen.values().stream().mapToLong(body -> body.seen.sizeBytes()).sum();
     }
 
+    /** How many bytes of files whose names begin with {@code prefix} a loss of power may take. */
+    public synchronized long unsyncedBytes(String prefix) {
+        return seen.entrySet().stream()
+                .filter(file -> file.getKey().startsWith(prefix))
+                .map(Map.Entry::getValue)
+                .mapToLong(body -> Math.max(0, body.seen.sizeBytes() - body.kept.sizeBytes()))
+                .sum();
+    }
+
     /** The names of all files. */
     public synchronized List<String> files() {
         return List.copyOf(seen.keySet());

@@ -160,8 +160,10 @@ final class HistoryCompaction {
         });
         try {
             for (int i = 0; i < FAILING_COMMITS_MAX && !refused; i++) {
-                refused = isRefused();
                 failing.turn();
+                // each attempt in vain lets the next one be later
+                history.clock.advanceMillis(CompactionQueue.RETRY_MILLIS_MIN);
+                refused = isRefused();
                 assertTrue(
                         refused || runCountMax() <= history.options.runsMax() + LEFT_ALONE,
                         "runs pile up behind a compactor that fails");

@@ -490,6 +490,10 @@ final class TraceHistory {
 
     /** The process or the machine goes down, whatever state it was in, and comes up again. */
     void restart() {
+        restart(random.nextBoolean());
+    }
+
+    void restart(boolean losesPower) {
         disk.goDown();
         lockLost = false;
         // a process that dies takes its memory with it
@@ -499,7 +503,7 @@ final class TraceHistory {
             // it cannot say good-bye
         }
         assertNothingOut();
-        if (random.nextBoolean()) {
+        if (losesPower) {
             rot.powerLost();
             disk.losePower();
         } else {
