@@ -9,9 +9,11 @@ import io.espalier.memory.NativeMemory;
 import io.espalier.pager.Pager;
 import io.espalier.pager.PagerOptions;
 import io.espalier.spine.HollowBatch;
+import io.espalier.spine.IdHollowBatch;
 import io.espalier.spine.MergeRequest;
 import io.espalier.spine.MergeResult;
 import io.espalier.spine.PartRef;
+import io.espalier.spine.Replaced;
 import io.espalier.spine.Run;
 import io.espalier.spine.RunId;
 import io.espalier.spine.disk.SimulatedDisk;
@@ -23,6 +25,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLong;
@@ -300,6 +303,25 @@ class RangeCompactionTest {
         }
     }
 
+    /** A result that puts a run in the place of itself. */
+    private record Stale(Run run, MergeResult result) {
+
+        static Stale of(IdHollowBatch batch, Run run) {
+            Run again =
+                    new Run(
+                            new RunId(9, run.id().low()),
+                            run.writerVersion(),
+                            run.truncated(),
+                            run.parts());
+            return new Stale(
+                    run,
+                    new MergeResult(
+                            new Replaced.Runs(batch.id(), Set.of(run.id())),
+                            new HollowBatch(batch.batch().description(), List.of(again)),
+                            OptionalLong.empty()));
+        }
+    }
+
     @Test
     void aResultThatIsMadeOfWhatWasThereBeforeIsRefused() {
         // fails if parts that are done come back, or parts that are gone are named again
@@ -307,6 +329,7 @@ class RangeCompactionTest {
             set(store, 0, ROWS, 10);
             set(store, 5, ROWS, 10);
             List<MergeResult> stale = new ArrayList<>();
+            Set<Stale> single = new HashSet<>();
             AtomicLong refused = new AtomicLong();
             CompactionSource source = store.compaction();
             store.compactor().setFuel(100);
@@ -320,6 +343,17 @@ class RangeCompactionTest {
                             if (!same) {
                                 assertFalse(source.apply(trace, result));
                                 refused.incrementAndGet();
+                            }
+                        }
+                        for (Stale one : single) {
+                            if (!now.contains(one.run())) {
+                                assertFalse(source.apply(trace, one.result()));
+                                refused.incrementAndGet();
+                            }
+                        }
+                        for (IdHollowBatch batch : trace.spine().flatten().parts()) {
+                            for (Run run : batch.batch().runs()) {
+                                single.add(Stale.of(batch, run));
                             }
                         }
                         assertEquals(now, runs(store));
@@ -369,17 +403,21 @@ class RangeCompactionTest {
             store.compact();
             int parts = runs(store).getFirst().parts().size();
             assertTrue(parts >= 8);
-            // what is first goes; the rest has history, and no other run has its keys
+            // what is in the first file goes; the rest has history, and no other run has its keys
+            long updatesOfKey = runs(store).getFirst().updateCount() / ROWS;
+            long gone = runs(store).getFirst().parts().getFirst().updateCount() / updatesOfKey;
+            AtomicLong steps = new AtomicLong();
             commit(
                     store,
                     5,
                     rows -> {
-                        rows.keySet().removeIf(key -> key.compareTo(key(ROWS / parts / 2)) < 0);
+                        rows.keySet().removeIf(key -> key.compareTo(key((int) gone)) < 0);
                         return rows;
                     });
             store.compactor().setFuel(100);
             store.compactor()
                     .beforeEachStep(() -> {
+                        steps.incrementAndGet();
                         check(store);
                         assertTrue(trace(store).runCount() > 1);
                     });
@@ -388,6 +426,7 @@ class RangeCompactionTest {
             check(store);
             assertEquals(1, trace(store).runCount());
             assertEquals(model.size(), runs(store).getFirst().updateCount());
+            assertTrue(steps.get() > 8, () -> "only " + steps);
         }
     }
 
