@@ -24,8 +24,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class SpareFiles {
 
-    /** About as many as one compaction of small runs leaves, twice. */
-    static final int FILES_MAX = 32;
+    /** Twice as many as one compaction of small runs leaves, beside a large one. */
+    static final int FILES_MAX = 64;
 
     /** Larger ones are few, and their room is better given back. */
     static final long FILE_BYTES_MAX = 1 << 20;

@@ -396,11 +396,23 @@ public final class StoreDirectory implements AutoCloseable {
      * @throws StoreException if the disk refuses
      */
     public NewBatchFile createBatchFile() {
+        return createBatchFile(false);
+    }
+
+    /**
+     * The same for one that is likely to be small: it may be written over one that was replaced.
+     */
+    NewBatchFile createSmallBatchFile() {
+        return createBatchFile(true);
+    }
+
+    private NewBatchFile createBatchFile(boolean small) {
         checkWritable();
         while (true) {
             long id = nextFileId.getAndIncrement();
             try {
-                DiskFile file = disk.createFromSpare(Names.batch(id));
+                String name = Names.batch(id);
+                DiskFile file = small ? disk.createFromSpare(name) : disk.create(name);
                 namesMade.incrementAndGet();
                 return new NewBatchFile(this, id, file);
             } catch (FileAlreadyExistsException e) {

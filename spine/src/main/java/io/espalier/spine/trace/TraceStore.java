@@ -262,7 +262,7 @@ public final class TraceStore implements AutoCloseable {
     }
 
     BatchFileWriter newFile() {
-        return BatchFileWriter.create(pager.memory(), newTarget());
+        return BatchFileWriter.create(pager.memory(), directory.createSmallBatchFile());
     }
 
     BatchTarget newTarget() {
